@@ -1,0 +1,1 @@
+"""Thắp Sáng: the digital front office and the continuity of an electricity distributor."""

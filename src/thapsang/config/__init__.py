@@ -1,0 +1,1 @@
+"""Settings, routes and the choice of which adapter serves which port."""

@@ -1,0 +1,211 @@
+"""Settings: everything that differs between installations comes from the environment.
+
+`THAPSANG_ENV` is `development` (the default: demonstration, tests) or `production`.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+from thapsang.kit.db.place import ROOT, database_url, django_database
+
+ENV = os.environ.get("THAPSANG_ENV", "development")
+PRODUCTION = ENV == "production"
+DEBUG = os.environ.get("THAPSANG_DEBUG") == "1" and not PRODUCTION
+
+DEFAULT_SECRET = "only-for-development-and-demonstration"  # noqa: S105 - refused in production, below
+SECRET_KEY = os.environ.get("THAPSANG_SECRET_KEY", DEFAULT_SECRET)
+DEFAULT_DATA_KEYS = "1:b25seS1mb3ItZGV2ZWxvcG1lbnQtYW5kLWRlbW8tISE="
+DATA_KEYS = os.environ.get("THAPSANG_DATA_KEYS", DEFAULT_DATA_KEYS)
+"""Keys of personal data at rest: `number:base64 of 32 bytes`, comma between, the last one encrypts."""
+DEFAULT_INDEX_KEY = "b25seS1mb3ItZGV2ZWxvcG1lbnQtYmxpbmQtaW5kZXg="
+INDEX_KEY = os.environ.get("THAPSANG_INDEX_KEY", DEFAULT_INDEX_KEY)
+"""Key of the blind indexes (base64 of 32 bytes)."""
+
+if PRODUCTION:
+    for _name, _value, _default in (
+        ("THAPSANG_SECRET_KEY", SECRET_KEY, DEFAULT_SECRET),
+        ("THAPSANG_DATA_KEYS", DATA_KEYS, DEFAULT_DATA_KEYS),
+        ("THAPSANG_INDEX_KEY", INDEX_KEY, DEFAULT_INDEX_KEY),
+    ):
+        if _value == _default or len(_value) < 32:
+            raise ImproperlyConfigured(
+                f"{_name} is missing or is the public default. Set it to a secret of your own before starting "
+                "in production; `thapsang keys new` prints one."
+            )
+
+ALLOWED_HOSTS = os.environ.get("THAPSANG_HOSTS", "" if PRODUCTION else "*").split(",")
+CSRF_TRUSTED_ORIGINS = [o for o in os.environ.get("THAPSANG_ORIGINS", "").split(",") if o]
+PUBLIC_URL = os.environ.get("THAPSANG_PUBLIC_URL", "http://127.0.0.1:8000")
+
+DISTRIBUTOR = os.environ.get("THAPSANG_DISTRIBUTOR", "nghe-an")
+"""Which folder under policies/ rules this installation."""
+POLICIES = Path(os.environ.get("THAPSANG_POLICIES", ROOT / "policies"))
+FILES = Path(os.environ.get("THAPSANG_FILES", ROOT / "var" / "files"))
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "django_htmx",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "procrastinate.contrib.django",
+    "thapsang.kit.files",
+    "thapsang.kit.events",
+    "thapsang.kit.audit",
+    "thapsang.kit.identity",
+    "thapsang.domain.network",
+    "thapsang.domain.ledger",
+    "thapsang.domain.tariffs",
+    "thapsang.domain.customers",
+    "thapsang.domain.metering",
+    "thapsang.domain.notifications",
+    "thapsang.domain.billing",
+    "thapsang.domain.payments",
+    "thapsang.interfaces.shared",
+    "thapsang.interfaces.portal",
+    "thapsang.interfaces.console",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "thapsang.interfaces.shared.middleware.AudienceMiddleware",
+]
+
+ROOT_URLCONF = "thapsang.config.urls"
+WSGI_APPLICATION = "thapsang.config.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+DATABASES = {"default": django_database(database_url())}
+
+AUTH_USER_MODEL = "identity.User"
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+]
+
+LANGUAGE_CODE = "vi"
+LANGUAGES = [("vi", "Tiếng Việt"), ("en", "English")]
+LOCALE_PATHS = [Path(__file__).resolve().parents[1] / "interfaces" / "shared" / "locale"]
+TIME_ZONE = "Asia/Ho_Chi_Minh"
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = ROOT / "var" / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": FILES}},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if os.environ.get("THAPSANG_MANIFEST") == "1" or PRODUCTION
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = not PRODUCTION
+WHITENOISE_MAX_AGE = 3600 if PRODUCTION else 0
+
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 60 * 60 * 24 * 30
+SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+if PRODUCTION:
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-session", "__Host-csrf"
+    SECURE_SSL_REDIRECT = os.environ.get("THAPSANG_SSL_REDIRECT", "1") == "1"
+    SECURE_HSTS_SECONDS = 60 * 60 * 24 * 365
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "object-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+        "form-action": ["'self'"],
+        "manifest-src": ["'self'"],
+        "worker-src": ["'self'"],
+    }
+}
+
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    # Counters that several processes must share (throttles) live in the database.
+    "shared": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "shared_cache"},
+}
+
+# The payment gateway (VNPay 2.1.0) and the sender of short messages: the sandbox twins by default.
+TWIN_URL = os.environ.get("THAPSANG_TWIN_URL", "http://127.0.0.1:8001")
+VNPAY = {
+    "url": os.environ.get("THAPSANG_VNPAY_URL", f"{TWIN_URL}/vnpay/pay"),
+    "terminal": os.environ.get("THAPSANG_VNPAY_TERMINAL", "THAPSANG"),
+    "secret": os.environ.get("THAPSANG_VNPAY_SECRET", DEFAULT_SECRET),
+}
+SMS = {
+    "url": os.environ.get("THAPSANG_SMS_URL", f"{TWIN_URL}/sms"),
+    "token": os.environ.get("THAPSANG_SMS_TOKEN", DEFAULT_SECRET),
+}
+if PRODUCTION and DEFAULT_SECRET in (VNPAY["secret"], SMS["token"]):
+    raise ImproperlyConfigured(
+        "THAPSANG_VNPAY_SECRET or THAPSANG_SMS_TOKEN is the public default: set the provider's own secret."
+    )
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["console"], "level": os.environ.get("THAPSANG_LOG", "WARNING")},
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+SILENCED_SYSTEM_CHECKS: list[str] = []

@@ -1,0 +1,14 @@
+"""All routes, by interface."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("thapsang.interfaces.portal.urls")),
+    path("console/", include("thapsang.interfaces.console.urls")),
+    path("api/v1/", include("thapsang.interfaces.api.urls")),
+    path("hooks/", include("thapsang.interfaces.hooks.urls")),
+    path("admin/", admin.site.urls),
+]

@@ -1,0 +1,127 @@
+"""Bill runs, bills, lines and exceptions.
+
+A bill's number says what it is for: `yymm` of the period, the supply point, a sequence (0 = the regular bill
+of the period). The tables are partitioned by it, and the primary key alone keeps a point from being billed
+twice for a period (docs/adr/0003).
+"""
+
+from __future__ import annotations
+
+from django.db import models
+
+from thapsang.kit.privacy.marking import Privacy
+
+
+class BillRun(models.Model):
+    """Kỳ lập hóa đơn: the billing of all points for one month."""
+
+    privacy = Privacy(none=("status", "totals"))
+
+    period = models.DateField(unique=True)
+    """First day of the month billed."""
+    status = models.CharField(max_length=10, default="running", choices=[("running", "đang chạy"), ("finished", "xong")])
+    policy_version = models.ForeignKey("tariffs.PolicyVersion", on_delete=models.PROTECT, related_name="+")
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+    totals = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return f"{self.period:%Y-%m}"
+
+
+class BillRunBook(models.Model):
+    """One reading book of a run: billed as a whole in one transaction, or not at all."""
+
+    privacy = Privacy(none=("status",))
+
+    run = models.ForeignKey(BillRun, on_delete=models.CASCADE, related_name="books")
+    book = models.ForeignKey("network.ReadingBook", on_delete=models.PROTECT, related_name="+")
+    status = models.CharField(max_length=8, default="waiting")
+    points = models.IntegerField(default=0)
+    bills = models.IntegerField(default=0)
+    exceptions = models.IntegerField(default=0)
+    kwh = models.BigIntegerField(default=0)
+    total = models.BigIntegerField(default=0)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "book"], name="run_book_once")]
+
+    def __str__(self) -> str:
+        return f"{self.run_id}/{self.book_id}"
+
+
+class Bill(models.Model):
+    """Hóa đơn tiền điện as computed and posted; never edited once issued. Amounts in đồng."""
+
+    privacy = Privacy(none=("category",))
+
+    id = models.BigIntegerField(primary_key=True)
+    """yymm × 10¹⁰ + supply point × 10 + sequence."""
+    run = models.ForeignKey(BillRun, on_delete=models.PROTECT, related_name="+", db_index=False)
+    supply_point = models.ForeignKey("customers.SupplyPoint", on_delete=models.PROTECT, related_name="+", db_index=False)
+    customer = models.ForeignKey("customers.Customer", on_delete=models.PROTECT, related_name="+")
+    agreement = models.ForeignKey("customers.SupplyAgreement", on_delete=models.PROTECT, related_name="+", db_index=False)
+    category = models.CharField(max_length=24)
+    household_quarters = models.IntegerField()
+    start = models.DateField()
+    end = models.DateField()
+    kwh = models.BigIntegerField()
+    kvarh = models.BigIntegerField(default=0)
+    estimated = models.BooleanField(default=False)
+    net = models.BigIntegerField()
+    vat_rate = models.IntegerField()
+    """Basis points: 800 = 8 %."""
+    vat = models.BigIntegerField()
+    total = models.BigIntegerField()
+    issued_on = models.DateField()
+    due_on = models.DateField()
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class BillLine(models.Model):
+    """One line of a bill: kWh at one price in one stretch of days."""
+
+    privacy = Privacy(none=("kind", "band"))
+
+    pk = models.CompositePrimaryKey("bill_id", "line_no")
+    bill = models.ForeignKey(Bill, on_delete=models.PROTECT, related_name="lines", db_index=False)
+    line_no = models.SmallIntegerField()
+    kind = models.CharField(max_length=8)
+    """tier, band, flat, reactive."""
+    tier = models.SmallIntegerField(default=0)
+    band = models.CharField(max_length=8, default="")
+    kwh = models.BigIntegerField()
+    price = models.IntegerField()
+    amount = models.BigIntegerField()
+    start = models.DateField()
+    end = models.DateField()
+    reference = models.SmallIntegerField()
+    """Number of the legal reference in the run's policy version."""
+
+    def __str__(self) -> str:
+        return f"{self.bill_id}/{self.line_no}"
+
+
+class BillingException(models.Model):
+    """A point that could not be billed: why, and what to do; it never stops the run."""
+
+    privacy = Privacy(basic=("resolution",), none=("code", "detail", "status"))
+
+    run = models.ForeignKey(BillRun, on_delete=models.CASCADE, related_name="+")
+    supply_point = models.ForeignKey("customers.SupplyPoint", on_delete=models.PROTECT, related_name="+")
+    code = models.CharField(max_length=30)
+    detail = models.JSONField(default=dict)
+    status = models.CharField(max_length=10, default="open", choices=[("open", "chờ xử lý"), ("resolved", "đã xử lý")])
+    resolution = models.TextField(blank=True)
+    assigned_to = models.BigIntegerField(null=True, blank=True)
+    created_at = models.DateTimeField()
+    resolved_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "supply_point"], name="exception_once")]
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.supply_point_id}"

@@ -1,0 +1,1 @@
+"""Customers, premises, supply points and agreements."""

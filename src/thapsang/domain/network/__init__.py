@@ -1,0 +1,1 @@
+"""Area teams, communes and reading books: where things are."""

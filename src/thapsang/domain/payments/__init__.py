@@ -1,0 +1,1 @@
+"""Payment intents, payments, callbacks and allocations."""

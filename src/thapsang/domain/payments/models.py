@@ -1,0 +1,122 @@
+"""Intents to pay, payments, allocations, callbacks and the banks' confirmations."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from thapsang.kit.privacy.marking import Privacy
+
+
+class PaymentIntent(models.Model):
+    """A customer wants to pay: what, how much, by which way. The gateway's TxnRef is its `reference`."""
+
+    privacy = Privacy(none=("reference", "method", "status"))
+
+    reference = models.CharField(max_length=32, unique=True)
+    customer = models.ForeignKey("customers.Customer", on_delete=models.PROTECT, related_name="+")
+    method = models.CharField(max_length=10, choices=[("gateway", "thẻ hoặc ví"), ("vietqr", "VietQR")])
+    amount = models.BigIntegerField()
+    status = models.CharField(max_length=10, default="open", choices=[("open", "chờ"), ("paid", "đã trả"), ("failed", "không thành"), ("expired", "hết hạn")])
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(amount__gt=0), name="intent_amount_positive")]
+
+    def __str__(self) -> str:
+        return self.reference
+
+
+class IntentBill(models.Model):
+    """One bill an intent is meant to pay."""
+
+    privacy = Privacy()
+
+    intent = models.ForeignKey(PaymentIntent, on_delete=models.CASCADE, related_name="bills")
+    bill_id = models.BigIntegerField()
+    amount = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return str(self.bill_id)
+
+
+class Payment(models.Model):
+    """Money received. The same provider's reference is the same payment, for ever."""
+
+    privacy = Privacy(none=("channel", "provider", "provider_reference", "receipt_code"))
+
+    customer = models.ForeignKey("customers.Customer", on_delete=models.PROTECT, related_name="+")
+    channel = models.CharField(max_length=10)
+    """gateway, bank, counter."""
+    provider = models.CharField(max_length=40)
+    provider_reference = models.CharField(max_length=80)
+    receipt_code = models.CharField(max_length=24, unique=True)
+    amount = models.BigIntegerField()
+    intent = models.ForeignKey(PaymentIntent, null=True, on_delete=models.PROTECT, related_name="+")
+    journal = models.ForeignKey("ledger.Journal", on_delete=models.PROTECT, related_name="+", db_index=False)
+    paid_at = models.DateTimeField()
+    received_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["provider", "provider_reference"], name="payment_once"),
+            models.CheckConstraint(condition=models.Q(amount__gt=0), name="payment_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return self.receipt_code
+
+
+class Allocation(models.Model):
+    """How much of a payment paid which bill; what is not allocated is the customer's credit."""
+
+    privacy = Privacy()
+
+    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="allocations")
+    bill_id = models.BigIntegerField(db_index=True)
+    amount = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["payment", "bill_id"], name="allocation_once"),
+            models.CheckConstraint(condition=models.Q(amount__gt=0), name="allocation_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount} of {self.bill_id}"
+
+
+class Callback(models.Model):
+    """A provider's message as it came, and what we made of it. Forged ones are kept as well."""
+
+    privacy = Privacy(sensitive=("payload",), none=("provider", "kind", "verdict", "reference"))
+
+    provider = models.CharField(max_length=40)
+    kind = models.CharField(max_length=10)
+    payload = models.JSONField()
+    verdict = models.CharField(max_length=30)
+    reference = models.CharField(max_length=80, blank=True)
+    received_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.verdict}"
+
+
+class Confirmation(models.Model):
+    """A bank's or wallet's confirmed payment under its idempotency key, with the answer it was given."""
+
+    privacy = Privacy(none=("client_id", "key", "body_hash", "answer"))
+
+    client_id = models.CharField(max_length=40)
+    key = models.CharField(max_length=80)
+    body_hash = models.BinaryField()
+    status = models.SmallIntegerField()
+    answer = models.JSONField()
+    payment = models.ForeignKey(Payment, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["client_id", "key"], name="confirmation_once")]
+
+    def __str__(self) -> str:
+        return self.key

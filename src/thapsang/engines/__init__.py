@@ -1,0 +1,1 @@
+"""Pure Python and columns; no Django, no database."""

@@ -1,0 +1,1 @@
+"""Half-open dates and calendar months."""

@@ -1,0 +1,1 @@
+"""From kWh to đồng: the columnar rating engine."""

@@ -1,0 +1,1 @@
+"""Translate in, one call, translate out."""

@@ -1,0 +1,1 @@
+"""`thapsang …` on the command line."""

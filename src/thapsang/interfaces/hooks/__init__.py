@@ -1,0 +1,1 @@
+"""Inbound messages of providers: payment callbacks."""

@@ -1,0 +1,1 @@
+"""Page shell, components, sign-in glue and error pages shared by the interfaces."""

@@ -1,0 +1,1 @@
+"""Task entry points of the background worker."""

@@ -1,0 +1,1 @@
+"""What crosses several apps; the transaction starts here."""

@@ -1,0 +1,1 @@
+"""The outbox: what happened, to be told after the transaction commits."""

@@ -1,0 +1,1 @@
+"""Files given to us, kept as they came."""

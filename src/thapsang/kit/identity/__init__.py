@@ -1,0 +1,1 @@
+"""Users, roles, one-time codes and who may call which route."""
