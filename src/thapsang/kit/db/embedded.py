@@ -8,6 +8,7 @@ parent folders. Durability settings stay on; memory and WAL are set for the mach
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import pwd
 import shutil
@@ -127,15 +128,37 @@ class EmbeddedServer:
         self.place = place
         self._small = small
         self._process: subprocess.Popen[bytes] | None = None
+        self._orphan: int | None = None
 
     def start(self) -> bool:
         """Start the server unless it already runs, and create the database.
 
-        Returns True when this call started it (and so has to stop it).
-        Raises EmbeddedServerError with the end of the server's log.
+        A server whose starter was killed is taken over, so that it is stopped after all.
+        Returns True when this object has to stop it. Raises EmbeddedServerError with the log's end.
         """
-        if self.answers():
-            return False
+        self.place.data.parent.mkdir(parents=True, exist_ok=True)
+        with (self.place.data.parent / "starting.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if self.answers():
+                return self._take_over()
+            self._launch()
+            self._owner_file.write_text(str(os.getpid()))
+        return True
+
+    @property
+    def _owner_file(self) -> Path:
+        return self.place.data.parent / "owner.pid"
+
+    def _take_over(self) -> bool:
+        """Become the owner of a running server if the process that started it is gone."""
+        with contextlib.suppress(OSError, ValueError, psutil.Error):
+            if psutil.Process(int(self._owner_file.read_text())).is_running():
+                return False
+        self._orphan = int((self.place.data / "postmaster.pid").read_text().split()[0])
+        self._owner_file.write_text(str(os.getpid()))
+        return True
+
+    def _launch(self) -> None:
         user = _server_user()
         binaries = _reachable_programs(user)
         _initialise(self.place, binaries, user)
@@ -151,7 +174,6 @@ class EmbeddedServer:
             )  # fmt: skip
         self._wait(log)
         self._create_database()
-        return True
 
     def _wait(self, log: Path) -> None:
         assert self._process is not None
@@ -183,15 +205,20 @@ class EmbeddedServer:
                 connection.execute(f'CREATE DATABASE "{DATABASE_NAME}"')
 
     def stop(self) -> None:
-        """Stop the server if this object started it: fast shutdown, then wait."""
-        if self._process is None or self._process.poll() is not None:
+        """Stop the server if this object started it or took it over: fast shutdown, then wait."""
+        pid = self._process.pid if self._process else self._orphan
+        self._orphan = None
+        if pid is None or (self._process and self._process.poll() is not None):
             return
-        self._process.send_signal(signal.SIGINT)
-        try:
-            self._process.wait(timeout=60)
-        except subprocess.TimeoutExpired:
-            self._process.send_signal(signal.SIGQUIT)
-            self._process.wait(timeout=10)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            server = psutil.Process(pid)
+            server.send_signal(signal.SIGINT)
+            try:
+                server.wait(timeout=60)
+            except psutil.TimeoutExpired:
+                server.send_signal(signal.SIGQUIT)
+                server.wait(timeout=10)
+        self._owner_file.unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Delete the server's files (tests and benchmarks only)."""
