@@ -5,7 +5,10 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path
 
+from thapsang.interfaces.shared.health import healthz
+
 urlpatterns = [
+    path("healthz", healthz),
     path("", include("thapsang.interfaces.portal.urls")),
     path("console/", include("thapsang.interfaces.console.urls")),
     path("api/v1/", include("thapsang.interfaces.api.urls")),
