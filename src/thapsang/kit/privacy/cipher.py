@@ -71,10 +71,10 @@ def parse_data_keys(text: str) -> DataKeys:
     for place, part in enumerate(text.split(","), start=1):
         number, colon, key = part.strip().partition(":")
         if not colon or not number.isdigit() or not 1 <= int(number) <= 0xFFFF:
-            raise DataKeyError(f"THAPSANG_DATA_KEYS: entry {place} is not `number:base64`, number 1 to 65535.")
+            raise DataKeyError(f"THAPSANG_DATA_KEYS: entry {place} is not number:base64, number 1 to 65535.")
         newest = int(number)
         if newest in ciphers:
-            raise DataKeyError(f"THAPSANG_DATA_KEYS: key number {newest} stands twice; give one a new number.")
+            raise DataKeyError(f"THAPSANG_DATA_KEYS: key number {newest} stands twice; give one another.")
         ciphers[newest] = AESGCM(_decode(key, "THAPSANG_DATA_KEYS"))
     return DataKeys(ciphers, newest)
 
