@@ -12,7 +12,7 @@ install: .venv/installed
 	@bash tools/install.sh
 
 demo: install
-	@.venv/bin/thapsang demo run
+	@.venv/bin/thapsang demo run $(if $(PORT),--port $(PORT))
 
 test: install
 	@bash tools/test.sh
