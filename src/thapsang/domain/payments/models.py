@@ -10,18 +10,35 @@ from thapsang.kit.privacy.marking import Privacy
 class PaymentIntent(models.Model):
     """A customer wants to pay: what, how much, by which way. The gateway's TxnRef is its `reference`."""
 
-    privacy = Privacy(none=("reference", "method", "status"))
+    privacy = Privacy(none=("reference", "method", "status", "bill_set"))
 
     reference = models.CharField(max_length=32, unique=True)
     customer = models.ForeignKey("customers.Customer", on_delete=models.PROTECT, related_name="+")
     method = models.CharField(max_length=10, choices=[("gateway", "thẻ hoặc ví"), ("vietqr", "VietQR")])
+    owed = models.BigIntegerField()
+    """What is still owed on the bills meant; the database holds it equal to the sum of `bills`."""
     amount = models.BigIntegerField()
-    status = models.CharField(max_length=10, default="open", choices=[("open", "chờ"), ("paid", "đã trả"), ("failed", "không thành"), ("expired", "hết hạn")])
+    """What the customer is asked for. Zero fee: always equal to `owed`."""
+    bill_set = models.CharField(max_length=64)
+    """Fingerprint of the bills meant: one open intent for the same bills by the same way."""
+    status = models.CharField(
+        max_length=10,
+        default="open",
+        choices=[("open", "chờ"), ("paid", "đã trả"), ("failed", "không thành"), ("expired", "hết hạn")],
+    )
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=models.Q(amount__gt=0), name="intent_amount_positive")]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(amount__gt=0), name="intent_amount_positive"),
+            models.CheckConstraint(condition=models.Q(amount=models.F("owed")), name="intent_zero_fee"),
+            models.UniqueConstraint(
+                fields=["customer", "method", "bill_set"],
+                condition=models.Q(status="open"),
+                name="intent_one_open",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.reference
@@ -54,10 +71,13 @@ class Payment(models.Model):
     amount = models.BigIntegerField()
     intent = models.ForeignKey(PaymentIntent, null=True, on_delete=models.PROTECT, related_name="+")
     journal = models.ForeignKey("ledger.Journal", on_delete=models.PROTECT, related_name="+", db_index=False)
+    business_date = models.DateField()
+    """The day in Việt Nam on which the payer paid: the day of its journal and of the provider's statement."""
     paid_at = models.DateTimeField()
     received_at = models.DateTimeField()
 
     class Meta:
+        indexes = [models.Index(fields=["provider", "business_date", "id"], name="payment_statement")]
         constraints = [
             models.UniqueConstraint(fields=["provider", "provider_reference"], name="payment_once"),
             models.CheckConstraint(condition=models.Q(amount__gt=0), name="payment_positive"),
@@ -95,7 +115,7 @@ class Callback(models.Model):
     kind = models.CharField(max_length=10)
     payload = models.JSONField()
     verdict = models.CharField(max_length=30)
-    reference = models.CharField(max_length=80, blank=True)
+    reference = models.CharField(max_length=80, blank=True, db_index=True)
     received_at = models.DateTimeField()
 
     def __str__(self) -> str:

@@ -48,6 +48,9 @@ class ApiClient(models.Model):
     requests_per_minute = models.PositiveIntegerField(default=600)
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    window = models.BigIntegerField(default=0)
+    """The minute (since 1970) whose calls are counted in `window_calls`."""
+    window_calls = models.PositiveIntegerField(default=0)
 
     def __str__(self) -> str:
         return self.name

@@ -28,6 +28,8 @@ class Migration(migrations.Migration):
                 ('requests_per_minute', models.PositiveIntegerField(default=600)),
                 ('is_active', models.BooleanField(default=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('window', models.BigIntegerField(default=0)),
+                ('window_calls', models.PositiveIntegerField(default=0)),
             ],
         ),
         migrations.CreateModel(
