@@ -1,4 +1,4 @@
-"""The audit log: append-only, hash-chained."""
+"""The audit log: append-only, hash-chained, its head sealed."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ class AuditEntry(models.Model):
         none=("action", "subject", "reason", "hash", "previous_hash", "request_id"),
     )
 
+    id = models.BigIntegerField(primary_key=True)
+    """Place in the chain: 1, 2, 3 … without a gap, so that a missing entry has a name."""
     at = models.DateTimeField()
     actor_id = models.BigIntegerField(null=True)
     actor_name = models.CharField(max_length=150)
@@ -32,7 +34,31 @@ class AuditEntry(models.Model):
     hash = models.BinaryField(unique=True)
 
     class Meta:
-        indexes = [models.Index(fields=["subject", "-id"], name="audit_subject")]
+        indexes = [
+            models.Index(fields=["subject", "-id"], name="audit_subject"),
+            models.Index(fields=["actor_id", "-id"], name="audit_actor"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.action} {self.subject}"
+
+
+class AuditHead(models.Model):
+    """The end of the chain, in one row: writers queue on it, and a log cut short no longer reaches it.
+
+    `seal` is keyed (HMAC) with a secret that is not in the database, so that somebody who can
+    write every table still cannot move the head to fit a chain of their own.
+    """
+
+    privacy = Privacy(none=("hash", "seal"))
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    entries = models.BigIntegerField(default=0)
+    hash = models.BinaryField()
+    seal = models.BinaryField()
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="audit_one_head")]
+
+    def __str__(self) -> str:
+        return f"{self.entries} entries"
