@@ -1,4 +1,4 @@
-"""Messages that were sent, or tried."""
+"""Messages that were sent, or tried, and the one-time codes that prove a phone is in the hand of who says so."""
 
 from __future__ import annotations
 
@@ -18,7 +18,34 @@ class Message(models.Model):
     status = models.CharField(max_length=10, default="queued")
     provider_reference = models.CharField(max_length=80, blank=True)
     problem = models.TextField(blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField()
 
     def __str__(self) -> str:
         return f"{self.channel} {self.template}"
+
+
+class PhoneCode(models.Model):
+    """A one-time code sent to a phone (docs/adr/0011). Neither the code nor the number can be read from the row."""
+
+    privacy = Privacy(sensitive=("phone_cipher", "phone_index", "sender_index", "code_hash"), none=("purpose",))
+
+    purpose = models.CharField(max_length=20)
+    phone_cipher = models.BinaryField(editable=False)
+    phone_index = models.BinaryField(editable=False)
+    sender_index = models.BinaryField(editable=False)
+    """Keyed hash of the network address that asked."""
+    code_hash = models.BinaryField(null=True, editable=False)
+    """Keyed hash of the code; null when there was nothing to sign in to, and then no code fits."""
+    tries = models.PositiveSmallIntegerField(default=0)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["phone_index", "created_at"], name="phone_code_by_phone"),
+            models.Index(fields=["sender_index", "created_at"], name="phone_code_by_sender"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.purpose} {self.pk}"

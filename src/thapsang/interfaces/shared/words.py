@@ -1,0 +1,86 @@
+"""How amounts, quantities, days and months are written, in the reader's language."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from django.utils import timezone
+from django.utils.translation import get_language, gettext
+
+NARROW = "\u00a0"
+ENGLISH_MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+
+
+def _english() -> bool:
+    return (get_language() or "vi").startswith("en")
+
+
+def number(value: int) -> str:
+    """305230 → 305.230 (Vietnamese) or 305,230 (English)."""
+    grouped = f"{value:,}".replace("-", "−")
+    return grouped if _english() else grouped.replace(",", ".")
+
+
+def dong(value: int) -> str:
+    """305230 → 305.230 đ; the space does not break."""
+    return f"{number(value)}{NARROW}đ"
+
+
+def kwh(value: int) -> str:
+    """134 → 134 kWh; the space does not break."""
+    return f"{number(value)}{NARROW}kWh"
+
+
+def day(value: date) -> str:
+    """05/10/2026, in both languages."""
+    return f"{value:%d/%m/%Y}"
+
+
+def last_day(end: date) -> str:
+    """The last day inside a half-open period that ends before `end`."""
+    return day(end - timedelta(days=1))
+
+
+def clock(value: datetime) -> str:
+    """17:30 05/10/2026, Vietnamese time."""
+    return f"{timezone.localtime(value):%H:%M %d/%m/%Y}"
+
+
+def month(value: date) -> str:
+    """Tháng 10/2026 with a small letter, or October 2026."""
+    return f"{ENGLISH_MONTHS[value.month - 1]} {value.year}" if _english() else f"tháng {value.month}/{value.year}"
+
+
+def short_month(value: date) -> str:
+    """T10, or Oct."""
+    return ENGLISH_MONTHS[value.month - 1][:3] if _english() else f"T{value.month}"
+
+
+def percent(basis_points: int) -> str:
+    """800 → 8 %."""
+    shown = f"{Decimal(basis_points) / 100:f}".rstrip("0").rstrip(".") if basis_points % 100 else str(basis_points // 100)
+    return f"{shown if _english() else shown.replace('.', ',')}{NARROW}%"
+
+
+def households(quarters: int) -> str:
+    """4 → 1; 6 → 1,5 (households are counted in quarters)."""
+    whole, rest = divmod(quarters, 4)
+    text = f"{whole}" if not rest else f"{quarters / 4:g}"
+    return text if _english() else text.replace(".", ",")
+
+
+def category(name: str) -> str:
+    """Tariff category in words."""
+    return {
+        "residential": gettext("Sinh hoạt"),
+        "residential-prepaid": gettext("Sinh hoạt, công tơ thẻ trả trước"),
+        "tenant": gettext("Sinh hoạt, người thuê nhà"),
+        "production": gettext("Sản xuất"),
+        "business": gettext("Kinh doanh"),
+        "hospital-school": gettext("Bệnh viện, nhà trẻ, trường học"),
+        "lighting-admin": gettext("Hành chính, chiếu sáng công cộng"),
+    }.get(name, name)

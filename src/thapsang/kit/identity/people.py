@@ -1,0 +1,30 @@
+"""Users who are customers: found and made by their phone."""
+
+from __future__ import annotations
+
+from thapsang.kit.identity.models import User
+from thapsang.kit.privacy import cipher
+
+
+def customer_user(*, phone: str) -> User:
+    """Return the user with this phone (E.164), made at the first sign-in.
+
+    The user's name is the blind index, so that it tells nothing; there is no password to guess.
+    """
+    index = cipher.blind_index(phone, purpose="phone")
+    user = User.objects.filter(phone_index=index).first()
+    if user is not None:
+        return user
+    sealed = cipher.encrypt(phone, purpose="phone")
+    user, _ = User.objects.get_or_create(
+        phone_index=index,
+        defaults={
+            "username": f"c-{index.hex()}", "phone_cipher": sealed, "phone_verified": True, "password": "!",
+        },
+    )  # fmt: skip
+    return user
+
+
+def phone_of(user: User) -> str | None:
+    """Return the phone (E.164) of a customer who has signed in; None for staff."""
+    return cipher.decrypt(user.phone_cipher, purpose="phone") if user.phone_cipher else None
