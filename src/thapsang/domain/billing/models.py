@@ -32,11 +32,13 @@ class BillRun(models.Model):
 class BillRunBook(models.Model):
     """One reading book of a run: billed as a whole in one transaction, or not at all."""
 
-    privacy = Privacy(none=("status",))
+    privacy = Privacy(none=("status", "problem"))
 
     run = models.ForeignKey(BillRun, on_delete=models.CASCADE, related_name="books")
     book = models.ForeignKey("network.ReadingBook", on_delete=models.PROTECT, related_name="+")
     status = models.CharField(max_length=8, default="waiting")
+    """waiting, done, failed (with `problem`); a book under work is waiting and locked."""
+    problem = models.TextField(blank=True)
     points = models.IntegerField(default=0)
     bills = models.IntegerField(default=0)
     exceptions = models.IntegerField(default=0)
@@ -58,10 +60,19 @@ class Bill(models.Model):
 
     id = models.BigIntegerField(primary_key=True)
     """yymm × 10¹⁰ + supply point × 10 + sequence."""
-    run = models.ForeignKey(BillRun, on_delete=models.PROTECT, related_name="+", db_index=False)
-    supply_point = models.ForeignKey("customers.SupplyPoint", on_delete=models.PROTECT, related_name="+", db_index=False)
-    customer = models.ForeignKey("customers.Customer", on_delete=models.PROTECT, related_name="+")
-    agreement = models.ForeignKey("customers.SupplyAgreement", on_delete=models.PROTECT, related_name="+", db_index=False)
+    # No row-by-row foreign keys: statement triggers prove them for a whole COPY at once (docs/adr/0003).
+    run = models.ForeignKey(
+        BillRun, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
+    supply_point = models.ForeignKey(
+        "customers.SupplyPoint", on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
+    customer = models.ForeignKey(
+        "customers.Customer", on_delete=models.PROTECT, related_name="+", db_constraint=False
+    )
+    agreement = models.ForeignKey(
+        "customers.SupplyAgreement", on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
     category = models.CharField(max_length=24)
     household_quarters = models.IntegerField()
     start = models.DateField()
@@ -87,7 +98,9 @@ class BillLine(models.Model):
     privacy = Privacy(none=("kind", "band"))
 
     pk = models.CompositePrimaryKey("bill_id", "line_no")
-    bill = models.ForeignKey(Bill, on_delete=models.PROTECT, related_name="lines", db_index=False)
+    bill = models.ForeignKey(
+        Bill, on_delete=models.PROTECT, related_name="lines", db_index=False, db_constraint=False
+    )
     line_no = models.SmallIntegerField()
     kind = models.CharField(max_length=8)
     """tier, band, flat, reactive."""

@@ -45,8 +45,13 @@ class Entry(models.Model):
 
     privacy = Privacy()
 
-    journal = models.ForeignKey(Journal, on_delete=models.PROTECT, related_name="entries", db_index=True)
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="entries", db_index=True)
+    # No row-by-row foreign keys: a statement trigger proves both for a whole COPY at once (docs/adr/0004).
+    journal = models.ForeignKey(
+        Journal, on_delete=models.PROTECT, related_name="entries", db_index=True, db_constraint=False
+    )
+    account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, related_name="entries", db_index=True, db_constraint=False
+    )
     amount = models.BigIntegerField()
     document = models.BigIntegerField(null=True)
     """The bill's or payment's number that explains the amount; the ledger does not follow it."""
