@@ -18,6 +18,7 @@ DEBUG = os.environ.get("THAPSANG_DEBUG") == "1" and not PRODUCTION
 
 DEFAULT_SECRET = "only-for-development-and-demonstration"  # noqa: S105 - refused in production, below
 SECRET_KEY = os.environ.get("THAPSANG_SECRET_KEY", DEFAULT_SECRET)
+SECRET_KEY_FALLBACKS = [k for k in os.environ.get("THAPSANG_SECRET_KEY_FALLBACKS", "").split(",") if k]
 DEFAULT_DATA_KEYS = "1:b25seS1mb3ItZGV2ZWxvcG1lbnQtYW5kLWRlbW8tISE="
 DATA_KEYS = os.environ.get("THAPSANG_DATA_KEYS", DEFAULT_DATA_KEYS)
 """Keys of personal data at rest: `number:base64 of 32 bytes`, comma between, the last one encrypts."""
@@ -119,6 +120,7 @@ DATABASES = {"default": django_database(database_url())}
 AUTH_USER_MODEL = "identity.User"
 AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
+    "thapsang.kit.identity.backends.RoleBackend",
     "allauth.account.auth_backends.AuthenticationBackend",
 ]
 AUTH_PASSWORD_VALIDATORS = [
@@ -126,6 +128,10 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
 ]
+MFA_ADAPTER = "thapsang.kit.identity.second_factor.Adapter"
+TOTP_ISSUER = os.environ.get("THAPSANG_TOTP_ISSUER", "Thắp Sáng")
+ALLAUTH_TRUSTED_PROXY_COUNT = int(os.environ.get("THAPSANG_PROXIES", "0"))
+"""Reverse proxies of ours before the server: how many entries at the end of X-Forwarded-For to trust."""
 
 LANGUAGE_CODE = "vi"
 LANGUAGES = [("vi", "Tiếng Việt"), ("en", "English")]
@@ -150,7 +156,8 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 60 * 60 * 24 * 30
-SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+# In the database and nowhere else: a cache in each process would keep a session alive after its end elsewhere.
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CONTENT_TYPE_NOSNIFF = True

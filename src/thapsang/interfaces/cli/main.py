@@ -31,6 +31,10 @@ def attach() -> None:
     from thapsang.interfaces.cli import database, serving
 
     app.add_typer(database.app, name="db")
+    from thapsang.interfaces.cli import audit, staff
+
+    app.add_typer(staff.app, name="staff")
+    app.add_typer(audit.app, name="audit")
     app.command("serve")(serving.serve)
     app.command("migrate")(database.migrate)
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from django.contrib.auth import logout
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils import timezone
 
+from thapsang.kit.identity import staff_sessions
 from thapsang.kit.identity.access import STAFF, Audience
 
 SELF_CHECKING = frozenset({Audience.PUBLIC, Audience.API_CLIENT, Audience.PROVIDER})
@@ -17,27 +20,37 @@ SELF_CHECKING = frozenset({Audience.PUBLIC, Audience.API_CLIENT, Audience.PROVID
 FOREIGN_ROUTES = {"admin": frozenset({Audience.ADMINISTRATOR}), "static": frozenset({Audience.PUBLIC})}
 """Routes of libraries, by URL namespace: their views carry no mark of ours."""
 
+STAFF_SIGN_IN, CUSTOMER_SIGN_IN = "/console/sign-in/", "/sign-in/"
+
 
 def audiences_of(view: Callable[..., Any], namespaces: list[str]) -> frozenset[Audience]:
     """Return who may call a view. Raises ImproperlyConfigured for a route that does not declare it."""
-    declared = getattr(view, "audiences", None) or getattr(getattr(view, "view_class", None), "audiences", None)
+    inner = getattr(view, "view_class", None)
+    declared = getattr(view, "audiences", None) or getattr(inner, "audiences", None)
     if declared:
         return frozenset(declared)
     for namespace in namespaces:
         if namespace in FOREIGN_ROUTES:
             return FOREIGN_ROUTES[namespace]
-    raise ImproperlyConfigured(f"{view.__module__}.{view.__qualname__} does not declare its audience: use @allow.")
+    name = f"{view.__module__}.{getattr(view, '__qualname__', view)}"
+    raise ImproperlyConfigured(f"{name} does not declare its audience: use @allow.")
 
 
 class AudienceMiddleware:
-    """Hold every route to its declared audience."""
+    """Hold every route to its declared audience.
+
+    A staff member without a session proved by both factors is nobody, on public pages too.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Pass the request on."""
-        return self.get_response(request)
+        """Pass the request on; what a signed-in person sees is kept by nobody on the way."""
+        response = self.get_response(request)
+        if getattr(request, "_seen_by_one", False) and not response.has_header("Cache-Control"):
+            response["Cache-Control"] = "no-store, private"
+        return response
 
     def process_view(
         self, request: HttpRequest, view: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]
@@ -45,11 +58,33 @@ class AudienceMiddleware:
         """Let the caller in, send to sign-in, or refuse with 403."""
         match = request.resolver_match
         audiences = audiences_of(view, match.namespaces if match else [])
+        self._end_unproved_session(request)
         if audiences & SELF_CHECKING:
             return None
         if not request.user.is_authenticated:
-            login = "/console/sign-in/" if audiences & STAFF else "/sign-in/"
-            return redirect_to_login(request.get_full_path(), login_url=login)
+            return _to_sign_in(request, STAFF_SIGN_IN if audiences & STAFF else CUSTOMER_SIGN_IN)
         if request.user.audiences & audiences:
+            request._seen_by_one = True  # type: ignore[attr-defined]
             return None
         raise PermissionDenied
+
+    @staticmethod
+    def _end_unproved_session(request: HttpRequest) -> None:
+        if not request.session.session_key:
+            return  # nobody signed in, and no query spent on finding out
+        user = request.user
+        if not (user.is_authenticated and user.is_staff):
+            return
+        if not staff_sessions.holds(session=request.session, at=timezone.now()):
+            logout(request)
+
+
+def _to_sign_in(request: HttpRequest, address: str) -> HttpResponseBase:
+    """Send to sign-in and back here; a fragment asked for by htmx sends the whole page there."""
+    if request.headers.get("HX-Request") == "true":
+        answer = HttpResponse(status=401)
+        answer["HX-Redirect"] = address
+        return answer
+    if request.method not in {"GET", "HEAD"}:
+        return redirect_to_login("", login_url=address)
+    return redirect_to_login(request.get_full_path(), login_url=address)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.utils.functional import cached_property
 
 from thapsang.kit.identity.access import STAFF, Audience
 from thapsang.kit.privacy.marking import Privacy
@@ -32,6 +33,10 @@ class User(AbstractUser):
         """The audiences this user belongs to: the staff roles, or CUSTOMER."""
         if not self.is_staff:
             return frozenset({Audience.CUSTOMER})
+        return self._roles
+
+    @cached_property
+    def _roles(self) -> frozenset[Audience]:
         names = set(self.groups.values_list("name", flat=True))
         return frozenset(role for role in STAFF if role.value in names)
 
@@ -68,3 +73,17 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"token of {self.client_id}"
+
+
+class Throttle(models.Model):
+    """Attempts at something within a window of time, counted for all processes together."""
+
+    privacy = Privacy(none=("key",))
+
+    key = models.BinaryField(primary_key=True)
+    """Keyed hash of what is attempted and by whom: no name, phone or address is readable here."""
+    since = models.DateTimeField(db_index=True)
+    attempts = models.IntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.attempts} since {self.since}"
