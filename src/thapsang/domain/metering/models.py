@@ -33,8 +33,17 @@ class Installation(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["supply_point"], condition=models.Q(end__isnull=True), name="installation_one_open"),
-            models.UniqueConstraint(fields=["meter"], condition=models.Q(end__isnull=True), name="installation_meter_once"),
+            models.UniqueConstraint(
+                fields=["supply_point"], condition=models.Q(end__isnull=True), name="installation_one_open"
+            ),
+            models.UniqueConstraint(
+                fields=["meter"], condition=models.Q(end__isnull=True), name="installation_meter_once"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(end__isnull=True) | models.Q(end__gt=models.F("start")),
+                name="installation_end_after_start",
+            ),
+            models.CheckConstraint(condition=models.Q(multiplier__gt=0), name="installation_multiplier"),
         ]
 
     def __str__(self) -> str:
@@ -61,7 +70,12 @@ class Register(models.Model):
     """Digits of the dial; it rolls over at 10**digits."""
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["installation", "kind"], name="register_one_a_kind")]
+        constraints = [
+            models.UniqueConstraint(fields=["installation", "kind"], name="register_one_a_kind"),
+            models.CheckConstraint(
+                condition=models.Q(digits__gte=3) & models.Q(digits__lte=9), name="register_digits"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.kind
@@ -71,19 +85,52 @@ class Reading(models.Model):
     """Chỉ số: the dial's value at 00:00 of `read_on`, Asia/Ho_Chi_Minh.
 
     A reading taken on the evening of 31/10 therefore has read_on 01/11 and closes October [01/10, 01/11).
-    Partitioned by month of `read_on`; the key is (register, read_on, sequence).
+    Partitioned by month of `read_on`; the key is (register, read_on). The references to the register and the
+    import are held by one trigger a statement instead of one a row (docs/adr/0007).
     """
 
     privacy = Privacy(none=("source", "quality"))
 
     pk = models.CompositePrimaryKey("register_id", "read_on")
-    register = models.ForeignKey(Register, on_delete=models.PROTECT, related_name="+", db_index=False)
+    register = models.ForeignKey(
+        Register, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
     read_on = models.DateField()
     value = models.BigIntegerField()
     """Dial value in whole kWh (kvarh), before the multiplier."""
-    quality = models.CharField(max_length=1, default="A", choices=[("A", "đọc"), ("E", "ước tính"), ("C", "khách báo")])
+    quality = models.CharField(
+        max_length=1,
+        default="A",
+        choices=[("A", "đọc"), ("E", "ước tính"), ("C", "khách báo"), ("V", "đã kiểm tra tại chỗ")],
+    )
     source = models.CharField(max_length=8, default="import")
-    import_file = models.ForeignKey("ReadingImport", null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
+    """import, ami, opening, closing, estimate, price (an interim reading that splits the period)."""
+    import_file = models.ForeignKey(
+        "ReadingImport",
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
+
+    def __str__(self) -> str:
+        return f"{self.value} on {self.read_on}"
+
+
+class SupersededReading(models.Model):
+    """The value a reading had before it was corrected; written by the database itself."""
+
+    privacy = Privacy(basic=("reason",), none=("source", "quality"))
+
+    register = models.ForeignKey(Register, on_delete=models.PROTECT, related_name="+")
+    read_on = models.DateField()
+    value = models.BigIntegerField()
+    quality = models.CharField(max_length=1)
+    source = models.CharField(max_length=8)
+    import_file = models.ForeignKey("ReadingImport", null=True, on_delete=models.PROTECT, related_name="+")
+    reason = models.TextField()
+    superseded_at = models.DateTimeField()
 
     def __str__(self) -> str:
         return f"{self.value} on {self.read_on}"
@@ -92,17 +139,36 @@ class Reading(models.Model):
 class ReadingImport(models.Model):
     """One file (or API call) of readings, kept with its outcome."""
 
-    privacy = Privacy(none=("name", "sha256", "channel", "status", "problem"))
+    privacy = Privacy(none=("name", "sha256", "channel", "status", "problem", "missing"))
 
     name = models.CharField(max_length=255)
     sha256 = models.CharField(max_length=64, unique=True)
+    """Hash of the bytes; the file itself is kept under it by kit.files."""
     channel = models.CharField(max_length=8, choices=[("csv", "CSV"), ("parquet", "Parquet"), ("ami", "AMI")])
-    status = models.CharField(max_length=10, default="running")
+    status = models.CharField(
+        max_length=10,
+        default="queued",
+        choices=[
+            ("queued", "chờ"),
+            ("running", "đang chạy"),
+            ("finished", "xong"),
+            ("refused", "bị từ chối"),
+        ],
+    )
     problem = models.TextField(blank=True)
+    size = models.BigIntegerField(default=0)
+    """Bytes of the file, and how many of them are read (progress)."""
+    done = models.BigIntegerField(default=0)
     rows = models.BigIntegerField(default=0)
     accepted = models.BigIntegerField(default=0)
+    replaced = models.BigIntegerField(default=0)
+    """Of the accepted: those that took the place of an estimate."""
     repeated = models.BigIntegerField(default=0)
     rejected = models.BigIntegerField(default=0)
+    flagged = models.BigIntegerField(default=0)
+    """Of the accepted: those somebody should look at."""
+    missing = models.JSONField(default=list)
+    """What the books in the file still lack: [{"book": code, "read_on": date, "missing": registers}]."""
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
 
@@ -111,17 +177,26 @@ class ReadingImport(models.Model):
 
 
 class RejectedReading(models.Model):
-    """A row that did not go in: as it was given, why, and what to do."""
+    """A row that did not go in (or went in and wants a look): as it was given, why, and what to do."""
 
-    privacy = Privacy(none=("raw", "code", "reason", "remedy"))
+    privacy = Privacy(none=("raw", "action", "code", "reason", "remedy"))
 
-    import_file = models.ForeignKey(ReadingImport, on_delete=models.CASCADE, related_name="rejections")
+    import_file = models.ForeignKey(
+        ReadingImport, on_delete=models.CASCADE, related_name="rejections", db_index=False
+    )
     row = models.BigIntegerField()
+    """Row of the file; 1 is the first row below the header."""
     raw = models.JSONField()
+    action = models.CharField(
+        max_length=6, default="reject", choices=[("reject", "trả lại"), ("flag", "lưu ý")]
+    )
     code = models.CharField(max_length=30)
     reason = models.TextField()
     remedy = models.TextField()
     resolved_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["import_file", "row"], name="rejected_by_row")]
 
     def __str__(self) -> str:
         return f"row {self.row}: {self.code}"
