@@ -27,7 +27,11 @@ def open_accounts(link: Connection, codes: pa.Table) -> pa.Table:
     first = fetch(link, sql)["id"][0].as_py()
     execute(link, f"SELECT setval(pg_get_serial_sequence('ledger_account', 'id'), {first + count - 1})")
     rows = pa.table(
-        {"id": pa.array(range(first, first + count), pa.int64()), "chart": codes["chart"], "code": codes["code"]}
+        {
+            "id": pa.array(range(first, first + count), pa.int64()),
+            "chart": codes["chart"],
+            "code": codes["code"],
+        }
     )
     copy_rows(link, "ledger_account", rows)
     return rows
@@ -39,7 +43,10 @@ def chart_account(link: Connection, *, chart: str) -> int:
         raise ValueError(f"{chart!r} is no number of the chart of accounts: digits only.")
     found = fetch(link, f"SELECT id FROM ledger_account WHERE code = '{chart}'")  # noqa: S608 - digits only
     if found.num_rows == 0:
-        execute(link, f"INSERT INTO ledger_account (chart, code) VALUES ('{chart}', '{chart}') ON CONFLICT DO NOTHING")  # noqa: S608
+        execute(
+            link,
+            f"INSERT INTO ledger_account (chart, code) VALUES ('{chart}', '{chart}') ON CONFLICT DO NOTHING",
+        )  # noqa: S608
         found = fetch(link, f"SELECT id FROM ledger_account WHERE code = '{chart}'")  # noqa: S608
     return int(found["id"][0].as_py())
 

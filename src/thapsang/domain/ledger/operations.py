@@ -28,9 +28,7 @@ SELECT id FROM journal
 
 
 @transaction_required
-def post(
-    *, kind: str, reference: str, business_date: date, at: datetime, entries: Sequence[Posting]
-) -> int:
+def post(*, kind: str, reference: str, business_date: date, at: datetime, entries: Sequence[Posting]) -> int:
     """Post one balanced journal in one statement and return its id.
 
     Raises UnbalancedError (sum not 0, fewer than two, a zero amount) and AlreadyPostedError (the reference is

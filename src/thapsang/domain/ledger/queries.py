@@ -40,11 +40,16 @@ def statement_of(*, account_id: int, limit: int = 200) -> list[StatementLine]:
     running = Window(Sum("amount"), order_by="id", frame=RowRange(start=None, end=0))
     rows = (
         Entry.objects.filter(account_id=account_id)
-        .annotate(after=running, on=F("journal__business_date"), why=F("journal__kind"), ref=F("journal__reference"))
+        .annotate(
+            after=running, on=F("journal__business_date"), why=F("journal__kind"), ref=F("journal__reference")
+        )
         .order_by("-id")[:limit]
         .values_list("id", "on", "why", "ref", "document", "amount", "after")
     )
-    lines = [StatementLine(i, on, why, ref, doc, amount, int(after)) for i, on, why, ref, doc, amount, after in rows]
+    lines = [
+        StatementLine(i, on, why, ref, doc, amount, int(after))
+        for i, on, why, ref, doc, amount, after in rows
+    ]
     return lines[::-1]
 
 
