@@ -74,11 +74,14 @@ CREATE TRIGGER ledger_journal_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger
     FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuse();
 CREATE TRIGGER ledger_entry_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger_entry
     FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuse();
-CREATE TRIGGER ledger_account_kept BEFORE DELETE OR TRUNCATE OR UPDATE OF id, code, chart ON ledger_account
+CREATE TRIGGER ledger_account_kept BEFORE DELETE OR TRUNCATE ON ledger_account
     FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuse();
+CREATE TRIGGER ledger_account_same BEFORE UPDATE ON ledger_account
+    FOR EACH ROW WHEN (OLD.* IS DISTINCT FROM NEW.*) EXECUTE FUNCTION ledger_refuse();
 """
 
 UNGUARDED = """
+DROP TRIGGER ledger_account_same ON ledger_account;
 DROP TRIGGER ledger_account_kept ON ledger_account;
 DROP TRIGGER ledger_entry_kept ON ledger_entry;
 DROP TRIGGER ledger_journal_kept ON ledger_journal;
