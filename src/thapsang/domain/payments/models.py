@@ -132,7 +132,9 @@ class Confirmation(models.Model):
     body_hash = models.BinaryField()
     status = models.SmallIntegerField()
     answer = models.JSONField()
-    payment = models.ForeignKey(Payment, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
+    payment = models.ForeignKey(
+        Payment, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     created_at = models.DateTimeField()
 
     class Meta:

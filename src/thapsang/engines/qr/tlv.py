@@ -51,10 +51,13 @@ def fields_of(text: str, *, within: str = "") -> dict[str, str]:
     while position < len(text):
         tag, size = text[position : position + 2], text[position + 2 : position + 4]
         if len(size) < 2 or not (tag + size).isascii() or not (tag + size).isdigit():
-            raise QrError(f"At character {position} of {_where(within)}: no tag and length of two digits each.")
+            raise QrError(
+                f"At character {position} of {_where(within)}: tag and length need two digits each."
+            )
         value = text[position + 4 : position + 4 + int(size)]
         if len(value) != int(size) or not value:
-            raise QrError(f"Field {tag} of {_where(within)} says {int(size)} characters, but {len(value)} follow.")
+            place = _where(within)
+            raise QrError(f"Field {tag} of {place} says {int(size)} characters, but {len(value)} follow.")
         if tag in found:
             raise QrError(f"Field {tag} stands twice in {_where(within)}.")
         found[tag] = value
@@ -78,5 +81,5 @@ def unseal(text: str) -> str:
         raise QrError("The code does not end with field 63 (CRC): part of it is missing.")
     expected = crc16(body + _CRC_FIELD)
     if given != expected:
-        raise QrError(f"The CRC is {given}, but the content gives {expected}: the code was changed or misread.")
+        raise QrError(f"The CRC is {given}, the content gives {expected}: the code was changed or misread.")
     return body

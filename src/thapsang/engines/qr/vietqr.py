@@ -53,7 +53,8 @@ def encode(transfer: Transfer) -> str:
 
 
 def _additional(transfer: Transfer) -> str:
-    inner = "".join(field(tag, value) for tag, value in (("01", transfer.bill), ("08", transfer.purpose)) if value)
+    parts = (("01", transfer.bill), ("08", transfer.purpose))
+    inner = "".join(field(tag, value) for tag, value in parts if value)
     return field("62", inner) if inner else ""
 
 
@@ -66,7 +67,7 @@ def _check(transfer: Transfer) -> None:
         raise QrError(f"The amount is {transfer.amount}; 1 to 9,999,999,999,999 đồng are allowed.")
     for name, value in (("bill", transfer.bill), ("purpose", transfer.purpose)):
         if value and not _PLAIN.fullmatch(value):
-            raise QrError(f"The {name} is {value!r}; at most 25 Latin letters, digits, spaces, '.', '/' or '-'.")
+            raise QrError(f"The {name} is {value!r}; at most 25 of A-Z, a-z, 0-9, space, '.', '/', '-'.")
 
 
 def decode(text: str) -> Transfer:

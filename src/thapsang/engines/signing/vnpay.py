@@ -1,8 +1,8 @@
 """VNPay 2.1.0: HMAC-SHA512 over the sorted, form-encoded parameters.
 
 Keys sorted, names and values encoded as in a form (space is "+"), joined by "&"; `vnp_SecureHash` and
-`vnp_SecureHashType` are left out, as is anything not of VNPay; hexadecimal, lower case. Amounts are đồng × 100.
-The older SHA256(secret + data) is not accepted.
+`vnp_SecureHashType` are left out, as is anything not of VNPay; hexadecimal, lower case. Amounts are
+đồng × 100. The older SHA256(secret + data) is not accepted.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ _LEFT_OUT = frozenset({SIGNATURE, "vnp_SecureHashType"})
 
 def query(params: Mapping[str, str]) -> str:
     """Return the text that is signed: VNPay's parameters with a value, sorted and form-encoded."""
-    kept = ((k, v) for k, v in sorted(params.items()) if k.startswith("vnp_") and k not in _LEFT_OUT and v != "")
-    return "&".join(f"{quote_plus(key)}={quote_plus(value)}" for key, value in kept)
+    kept = {k: v for k, v in params.items() if k.startswith("vnp_") and k not in _LEFT_OUT and v != ""}
+    return "&".join(f"{quote_plus(key)}={quote_plus(value)}" for key, value in sorted(kept.items()))
 
 
 def sign(params: Mapping[str, str], *, secret: str) -> str:

@@ -1,0 +1,24 @@
+"""The gateways this installation can send a customer to; config plugs them in."""
+
+from __future__ import annotations
+
+from thapsang.domain.payments.types import PaymentGateway
+
+_gateways: dict[str, PaymentGateway] = {}
+
+
+class UnknownGatewayError(LookupError):
+    """No gateway of this name is plugged in."""
+
+
+def use_gateway(gateway: PaymentGateway) -> None:
+    """Plug a gateway in under its own name; called by config at start. The first one is the default."""
+    _gateways[gateway.name] = gateway
+
+
+def gateway(*, name: str = "") -> PaymentGateway:
+    """Return the gateway of this name, or the first one plugged in. Raises UnknownGatewayError."""
+    found = _gateways.get(name) if name else next(iter(_gateways.values()), None)
+    if found is None:
+        raise UnknownGatewayError(f"No payment gateway {name!r} is plugged in; see config/ports.py.")
+    return found

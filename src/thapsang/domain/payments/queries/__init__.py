@@ -1,0 +1,25 @@
+"""Reads of payments: what is owed, what was paid, intents, receipts, statements, the rules in force."""
+
+from thapsang.domain.payments.queries.dues import outstanding, paid_of
+from thapsang.domain.payments.queries.records import (
+    callbacks,
+    intent,
+    payments_of,
+    receipt,
+    recorded,
+    statement,
+)
+from thapsang.domain.payments.queries.rules import PaymentRulesError, rules
+
+__all__ = [
+    "PaymentRulesError",
+    "callbacks",
+    "intent",
+    "outstanding",
+    "paid_of",
+    "payments_of",
+    "receipt",
+    "recorded",
+    "rules",
+    "statement",
+]

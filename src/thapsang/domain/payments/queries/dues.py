@@ -1,0 +1,41 @@
+"""What a customer owes: bills less what payments gave to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.db.models import Sum
+
+from thapsang.domain.payments.models import Allocation
+from thapsang.domain.payments.types import Due, Outstanding
+from thapsang.kit.db.statements import rows
+
+OPEN_BILLS = """
+    SELECT b.id, b.total, coalesce(a.paid, 0)::bigint AS paid, b.due_on
+    FROM billing_bill b
+    LEFT JOIN LATERAL (SELECT sum(amount) AS paid FROM payments_allocation WHERE bill_id = b.id) a ON true
+    WHERE b.customer_id = %(customer)s AND b.total > coalesce(a.paid, 0)
+"""
+"""The one place where payments looks into billing's table: settling reads it under the account's lock, in the
+statement that allocates (docs/adr/0008)."""
+
+_CREDIT = """
+    SELECT coalesce(sum(p.amount - coalesce(a.used, 0)), 0)::bigint
+    FROM payments_payment p
+    LEFT JOIN LATERAL (SELECT sum(amount) AS used FROM payments_allocation WHERE payment_id = p.id) a ON true
+    WHERE p.customer_id = %(customer)s
+"""
+
+
+def outstanding(*, customer_id: int) -> Outstanding:
+    """Return a customer's open bills, oldest first, and the credit (đồng) that paid no bill yet."""
+    dues = rows(f"SELECT * FROM ({OPEN_BILLS}) o ORDER BY due_on, id", {"customer": customer_id})  # noqa: S608
+    credit = rows(_CREDIT, {"customer": customer_id})[0][0]
+    return Outstanding(dues=tuple(Due(*due) for due in dues), credit=int(credit))
+
+
+def paid_of(*, bill_ids: Iterable[int]) -> dict[int, int]:
+    """Return how many đồng were paid on each of these bills; 0 for a bill nobody paid on."""
+    wanted = list(bill_ids)
+    sums = Allocation.objects.filter(bill_id__in=wanted).values_list("bill_id").annotate(Sum("amount"))
+    return dict.fromkeys(wanted, 0) | {bill: int(amount) for bill, amount in sums}
