@@ -1,0 +1,43 @@
+"""Changing the customer register. Every function demands a transaction; `at` and the actor are given."""
+
+from thapsang.domain.customers.operations.agreements import (
+    AgreementOverlapError,
+    TermsError,
+    change_terms,
+    close_agreement,
+    open_agreement,
+)
+from thapsang.domain.customers.operations.contacts import (
+    ContactPointMissingError,
+    add_contact_point,
+    add_note,
+    grant_consent,
+    verify_contact_point,
+    withdraw_consent,
+)
+from thapsang.domain.customers.operations.register import (
+    CodeTakenError,
+    create_customer,
+    create_premises,
+    create_supply_point,
+    next_customer_code,
+)
+
+__all__ = [
+    "AgreementOverlapError",
+    "CodeTakenError",
+    "ContactPointMissingError",
+    "TermsError",
+    "add_contact_point",
+    "add_note",
+    "change_terms",
+    "close_agreement",
+    "create_customer",
+    "create_premises",
+    "create_supply_point",
+    "grant_consent",
+    "next_customer_code",
+    "open_agreement",
+    "verify_contact_point",
+    "withdraw_consent",
+]

@@ -1,0 +1,80 @@
+"""Contact points, consents, notes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from thapsang.domain.customers.models import Consent, ContactPoint, Note
+from thapsang.domain.customers.types import InvalidValueError, normalise_email, normalise_phone
+from thapsang.kit.db.transactions import transaction_required
+from thapsang.kit.privacy import cipher
+
+
+class ContactPointMissingError(ValueError):
+    """The contact point is not there (any more): load the customer's page again."""
+
+
+@transaction_required
+def add_contact_point(*, customer_id: int, kind: str, value: str, primary: bool = False) -> int:
+    """Add a phone, e-mail or Zalo number (a phone) of a customer, not yet verified; return its number.
+
+    A value the customer already has is not added twice. Raises InvalidValueError.
+    """
+    plain = normalise_email(value) if kind == "email" else normalise_phone(value)
+    index = cipher.blind_index(plain, purpose=kind)
+    known = ContactPoint.objects.filter(customer_id=customer_id, kind=kind)
+    if primary:
+        known.update(is_primary=False)
+    point, _ = known.get_or_create(
+        customer_id=customer_id,
+        kind=kind,
+        value_index=index,
+        defaults={"value_cipher": cipher.encrypt(plain, purpose=kind), "is_primary": primary},
+    )
+    if primary and not point.is_primary:
+        ContactPoint.objects.filter(pk=point.pk).update(is_primary=True)
+    return point.pk
+
+
+@transaction_required
+def verify_contact_point(*, contact_point_id: int, at: datetime) -> None:
+    """Mark a contact point as proven to be the customer's. Raises ContactPointMissingError."""
+    if not ContactPoint.objects.filter(pk=contact_point_id).update(verified_at=at):
+        raise ContactPointMissingError(f"Contact point {contact_point_id} is not there.")
+
+
+@transaction_required
+def grant_consent(
+    *, customer_id: int, purpose: str, text_version: str, evidence: dict[str, Any], at: datetime
+) -> int:
+    """Record what a customer allowed and the proof of it; return its number.
+
+    Law 91/2025/QH15: a consent is given, never pre-ticked; without proof it is refused.
+    """
+    if not evidence:
+        raise InvalidValueError("evidence", "Chưa có bằng chứng đồng ý: hãy ghi cách khách hàng đã xác nhận.")
+    return Consent.objects.create(
+        customer_id=customer_id, purpose=purpose, text_version=text_version, evidence=evidence, granted_at=at
+    ).pk
+
+
+@transaction_required
+def withdraw_consent(*, customer_id: int, purpose: str, at: datetime) -> int:
+    """Withdraw a customer's consents for a purpose; return how many were in force. The record stays."""
+    rows = Consent.objects.filter(customer_id=customer_id, purpose=purpose, withdrawn_at=None)
+    return rows.update(withdrawn_at=at)
+
+
+@transaction_required
+def add_note(*, customer_id: int, text: str, author_id: int, author_name: str, at: datetime) -> int:
+    """Write a note on a customer's page; return its number. Raises InvalidValueError on an empty one."""
+    if not text.strip():
+        raise InvalidValueError("text", "Ghi chú còn trống: hãy viết nội dung.")
+    return Note.objects.create(
+        customer_id=customer_id,
+        text=text.strip(),
+        author_id=author_id,
+        author_name=author_name,
+        written_at=at,
+    ).pk

@@ -1,0 +1,33 @@
+"""Reading the customer register. Nothing here writes."""
+
+from thapsang.domain.customers.queries.register import (
+    consents,
+    contact_points,
+    customer,
+    customers_by_phone,
+    find_customer,
+    find_supply_point,
+    notes,
+    phone_for_messages,
+    supply_points,
+    supply_points_of,
+    terms,
+)
+from thapsang.domain.customers.queries.search import search
+from thapsang.domain.customers.types import masked_name
+
+__all__ = [
+    "consents",
+    "contact_points",
+    "customer",
+    "customers_by_phone",
+    "find_customer",
+    "find_supply_point",
+    "masked_name",
+    "notes",
+    "phone_for_messages",
+    "search",
+    "supply_points",
+    "supply_points_of",
+    "terms",
+]
