@@ -19,7 +19,9 @@ class BillRun(models.Model):
 
     period = models.DateField(unique=True)
     """First day of the month billed."""
-    status = models.CharField(max_length=10, default="running", choices=[("running", "đang chạy"), ("finished", "xong")])
+    status = models.CharField(
+        max_length=10, default="running", choices=[("running", "đang chạy"), ("finished", "xong")]
+    )
     policy_version = models.ForeignKey("tariffs.PolicyVersion", on_delete=models.PROTECT, related_name="+")
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -39,6 +41,8 @@ class BillRunBook(models.Model):
     status = models.CharField(max_length=8, default="waiting")
     """waiting, done, failed (with `problem`); a book under work is waiting and locked."""
     problem = models.TextField(blank=True)
+    passes = models.SmallIntegerField(default=0)
+    """How often the book was billed: once, and again after exceptions were mended."""
     points = models.IntegerField(default=0)
     bills = models.IntegerField(default=0)
     exceptions = models.IntegerField(default=0)
@@ -65,13 +69,21 @@ class Bill(models.Model):
         BillRun, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
     )
     supply_point = models.ForeignKey(
-        "customers.SupplyPoint", on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+        "customers.SupplyPoint",
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
     )
     customer = models.ForeignKey(
         "customers.Customer", on_delete=models.PROTECT, related_name="+", db_constraint=False
     )
     agreement = models.ForeignKey(
-        "customers.SupplyAgreement", on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+        "customers.SupplyAgreement",
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
     )
     category = models.CharField(max_length=24)
     household_quarters = models.IntegerField()
@@ -127,7 +139,9 @@ class BillingException(models.Model):
     supply_point = models.ForeignKey("customers.SupplyPoint", on_delete=models.PROTECT, related_name="+")
     code = models.CharField(max_length=30)
     detail = models.JSONField(default=dict)
-    status = models.CharField(max_length=10, default="open", choices=[("open", "chờ xử lý"), ("resolved", "đã xử lý")])
+    status = models.CharField(
+        max_length=10, default="open", choices=[("open", "chờ xử lý"), ("resolved", "đã xử lý")]
+    )
     resolution = models.TextField(blank=True)
     assigned_to = models.BigIntegerField(null=True, blank=True)
     created_at = models.DateTimeField()

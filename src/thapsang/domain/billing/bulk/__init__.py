@@ -1,0 +1,28 @@
+"""Billing in columns: claim books, COPY bills, lines and exceptions, read a month back."""
+
+from thapsang.domain.billing.bulk.claims import ClaimedBook, claim_books, fail_book, finish_books
+from thapsang.domain.billing.bulk.posting import (
+    billed_points,
+    insert_bills,
+    insert_exceptions,
+    insert_lines,
+    points_of_books,
+    resolve_billed,
+)
+from thapsang.domain.billing.bulk.reading import exception_points, month_bills, wrong_bills
+
+__all__ = [
+    "ClaimedBook",
+    "billed_points",
+    "claim_books",
+    "exception_points",
+    "fail_book",
+    "finish_books",
+    "insert_bills",
+    "insert_exceptions",
+    "insert_lines",
+    "month_bills",
+    "points_of_books",
+    "resolve_billed",
+    "wrong_bills",
+]

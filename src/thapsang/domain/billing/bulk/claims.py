@@ -1,0 +1,69 @@
+"""The queue of books: each is claimed, billed and marked in one and the same transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from thapsang.kit.bulk.copy import execute, fetch
+
+if TYPE_CHECKING:
+    from adbc_driver_manager.dbapi import Connection
+
+
+@dataclass(frozen=True)
+class ClaimedBook:
+    """A book locked for billing; `passes` counts how often it was billed before."""
+
+    id: int
+    book_id: int
+    code: str
+    passes: int
+
+
+def claim_books(link: Connection, *, run_id: int, limit: int) -> list[ClaimedBook]:
+    """Lock up to `limit` waiting books of a run that nobody else holds; empty when there are none.
+
+    The lock ends with the transaction, so a process that dies gives its books back by dying.
+    """
+    rows = fetch(
+        link,
+        "SELECT b.id, b.book_id, r.code, b.passes FROM billing_billrunbook b "  # noqa: S608 - integers only
+        "JOIN network_readingbook r ON r.id = b.book_id "
+        f"WHERE b.run_id = {int(run_id)} AND b.status = 'waiting' ORDER BY b.book_id "
+        f"LIMIT {int(limit)} FOR NO KEY UPDATE OF b SKIP LOCKED",
+    )
+    return [ClaimedBook(**row) for row in rows.to_pylist()]
+
+
+def finish_books(link: Connection, *, run_id: int, sums: pa.Table, at: datetime) -> None:
+    """Mark claimed books done and add what this pass billed.
+
+    `sums`: book_id, points, bills, kwh, total (int64), one row a book.
+    """
+    values = ",".join(
+        f"({r['book_id']},{r['points']},{r['bills']},{r['kwh']},{r['total']})" for r in sums.to_pylist()
+    )
+    execute(
+        link,
+        "UPDATE billing_billrunbook b SET status = 'done', problem = '', passes = b.passes + 1, "  # noqa: S608
+        "points = v.points, bills = b.bills + v.bills, kwh = b.kwh + v.kwh, total = b.total + v.total, "
+        f"finished_at = '{at.isoformat()}', exceptions = (SELECT count(*) FROM billing_billingexception e "
+        "JOIN customers_supplypoint p ON p.id = e.supply_point_id "
+        f"WHERE e.run_id = {int(run_id)} AND e.status = 'open' AND p.book_id = b.book_id) "
+        f"FROM (VALUES {values}) AS v(book_id, points, bills, kwh, total) "
+        f"WHERE b.run_id = {int(run_id)} AND b.book_id = v.book_id",
+    )
+
+
+def fail_book(link: Connection, *, book: ClaimedBook, problem: str) -> None:
+    """Mark a book failed with its problem; the next start of the run tries it again."""
+    text = problem.replace("'", "''").replace("\0", "")
+    execute(
+        link,
+        f"UPDATE billing_billrunbook SET status = 'failed', problem = '{text}' "  # noqa: S608 - quoted
+        f"WHERE id = {book.id} AND status = 'waiting'",
+    )

@@ -1,0 +1,78 @@
+"""Opening a month, its run and its books; finishing it."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from django.db import connection
+
+from thapsang.domain.billing.models import BillRun, BillRunBook
+from thapsang.domain.billing.types import yymm
+from thapsang.kit.db.transactions import transaction_required
+
+
+@transaction_required
+def open_period(*, period: date) -> bool:
+    """Make the month's partitions of bills and lines; return whether they were missing."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT billing_open_period(%s)", [yymm(period)])
+        return bool(cursor.fetchone()[0])
+
+
+@transaction_required
+def open_run(*, period: date, policy_version_id: int, at: datetime) -> int:
+    """Open the month's run, or find it, and lock it until the transaction ends; return its id.
+
+    A run keeps the policy version it began with.
+    """
+    BillRun.objects.bulk_create(
+        [BillRun(period=period, policy_version_id=policy_version_id, started_at=at)], ignore_conflicts=True
+    )
+    return BillRun.objects.select_for_update().get(period=period).pk
+
+
+# A finished run is taken up again only where points may still wait for a bill: in books with open exceptions.
+_PREPARE = """
+INSERT INTO billing_billrunbook (run_id, book_id, status, problem, passes, points, bills, exceptions, kwh, total)
+SELECT %(run)s, b.id, 'waiting', '', 0, coalesce(p.points, 0), 0, 0, 0, 0
+FROM network_readingbook b
+LEFT JOIN (SELECT book_id, count(*) AS points FROM customers_supplypoint GROUP BY book_id) p
+    ON p.book_id = b.id
+ON CONFLICT (run_id, book_id) DO NOTHING
+"""
+_AGAIN = """
+UPDATE billing_billrunbook SET status = 'waiting', problem = ''
+WHERE run_id = %(run)s AND (status = 'failed' OR (status = 'done' AND book_id IN (
+    SELECT p.book_id FROM billing_billingexception e JOIN customers_supplypoint p ON p.id = e.supply_point_id
+    WHERE e.run_id = %(run)s AND e.status = 'open')))
+"""
+
+
+@transaction_required
+def prepare_books(*, run_id: int, again: bool) -> int:
+    """Put every reading book in the run's queue; `again`: those with failures or open exceptions back into it.
+
+    `again` is for a start that finds no other at work. Returns how many books wait. Books billed before keep their sums; only their points without a bill
+    are billed when they come up again.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_PREPARE, {"run": run_id})
+        if again:
+            cursor.execute(_AGAIN, {"run": run_id})
+    waiting = BillRunBook.objects.filter(run_id=run_id, status="waiting").count()
+    if waiting:
+        BillRun.objects.filter(pk=run_id).update(status="running", finished_at=None)
+    return waiting
+
+
+@transaction_required
+def finish_run(*, run_id: int, totals: dict[str, Any], at: datetime) -> bool:
+    """Mark the run finished with its totals unless books still wait or failed; return whether it is."""
+    run = BillRun.objects.select_for_update().get(pk=run_id)
+    if BillRunBook.objects.filter(run_id=run_id).exclude(status="done").exists():
+        return False
+    if run.status != "finished":
+        run.status, run.finished_at, run.totals = "finished", at, totals
+        run.save(update_fields=["status", "finished_at", "totals"])
+    return True

@@ -1,0 +1,39 @@
+"""Reading bills, runs, exceptions and the policy of billing. Nothing here writes."""
+
+from thapsang.domain.billing.queries.bills import bill, bills, bills_of, bills_of_customers, newest_bill
+from thapsang.domain.billing.queries.exceptions import exception, exception_counts, open_exceptions
+from thapsang.domain.billing.queries.policy import current_policy, load_policy
+from thapsang.domain.billing.queries.runs import category_totals, run, run_progress, runs
+from thapsang.domain.billing.types import (
+    BillDetail,
+    BillView,
+    CategoryTotal,
+    ExceptionView,
+    LineView,
+    Progress,
+    RunView,
+)
+
+__all__ = [
+    "BillDetail",
+    "BillView",
+    "CategoryTotal",
+    "ExceptionView",
+    "LineView",
+    "Progress",
+    "RunView",
+    "bill",
+    "bills",
+    "bills_of",
+    "bills_of_customers",
+    "category_totals",
+    "current_policy",
+    "exception",
+    "exception_counts",
+    "load_policy",
+    "newest_bill",
+    "open_exceptions",
+    "run",
+    "run_progress",
+    "runs",
+]

@@ -1,0 +1,70 @@
+"""Bill runs: which there were, how far one is, and its sums."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from django.db import connection
+from django.db.models import Count, F, Q, Sum
+
+from thapsang.domain.billing.models import BillRun, BillRunBook
+from thapsang.domain.billing.types import PERIOD_FACTOR, CategoryTotal, Progress, RunView, yymm
+
+_FIELDS = ("id", "period", "status", "policy_version_id", "started_at", "finished_at", "totals")
+
+
+def runs(*, limit: int = 24) -> list[RunView]:
+    """Return the bill runs, the newest month first."""
+    return [RunView(*row) for row in BillRun.objects.order_by("-period").values_list(*_FIELDS)[:limit]]
+
+
+def run(*, period: date) -> RunView | None:
+    """Return a month's bill run, or None."""
+    row = BillRun.objects.filter(period=period).values_list(*_FIELDS).first()
+    return RunView(*row) if row else None
+
+
+def run_progress(*, period: date) -> Progress | None:
+    """Return how far a month's run is, as every process sees it; None before its first start."""
+    found = run(period=period)
+    if found is None:
+        return None
+    sums = BillRunBook.objects.filter(run_id=found.id).aggregate(
+        books=Count("id"), done=Count("id", filter=Q(status="done")), failed=Count("id", filter=Q(status="failed")),
+        points=Sum("points", default=0), points_done=Sum("points", default=0, filter=Q(status="done")),
+        bills=Sum("bills", default=0), exceptions=Sum("exceptions", default=0),
+        kwh=Sum("kwh", default=0), total=Sum("total", default=0),
+    )  # fmt: skip
+    return Progress(
+        period, found.status, sums["books"], sums["done"], sums["failed"], sums["points"], sums["points_done"],
+        sums["bills"], sums["exceptions"], sums["kwh"], sums["total"], found.started_at, found.finished_at,
+    )  # fmt: skip
+
+
+def failed_books(*, run_id: int) -> list[tuple[str, str]]:
+    """Return code and problem of the books of a run that failed."""
+    rows = BillRunBook.objects.filter(run_id=run_id, status="failed").order_by("book_id")
+    return list(rows.values_list("book__code", "problem"))
+
+
+def waiting_books(*, run_id: int) -> int:
+    """Return how many books of a run are not billed yet."""
+    return BillRunBook.objects.filter(run_id=run_id, status="waiting").count()
+
+
+def run_books(*, run_id: int) -> list[tuple[int, str]]:
+    """Return id and code of the reading books of a run, in order of id."""
+    rows = BillRunBook.objects.filter(run_id=run_id).order_by("book_id")
+    return list(rows.annotate(code=F("book__code")).values_list("book_id", "code"))
+
+
+def category_totals(*, period: date) -> list[CategoryTotal]:
+    """Return the sums of a month's bills by tariff category; empty when nothing was billed."""
+    low = yymm(period) * PERIOD_FACTOR
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT category, count(*), sum(kwh)::bigint, sum(net)::bigint, sum(vat)::bigint, sum(total)::bigint "
+            "FROM billing_bill WHERE id >= %s AND id < %s GROUP BY category ORDER BY category",
+            [low, low + PERIOD_FACTOR],
+        )
+        return [CategoryTotal(*row) for row in cursor.fetchall()]
