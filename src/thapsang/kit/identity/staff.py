@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypedDict
 
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.hashers import make_password
@@ -17,6 +18,16 @@ from thapsang.kit.db.transactions import transaction_required
 from thapsang.kit.identity import second_factor
 from thapsang.kit.identity.access import STAFF, Audience
 from thapsang.kit.identity.models import User
+
+
+class Change(TypedDict):
+    """Whose record changes, by whom, why, when and in which request."""
+
+    username: str
+    actor: Person
+    reason: str
+    at: datetime
+    request_id: str
 
 
 class StaffError(ValueError):
@@ -71,6 +82,7 @@ def add(
     actor: Person | str,
     reason: str,
     at: datetime,
+    request_id: str = "",
     password: str | None = None,
 ) -> str:
     """Add a member of staff and return the first password (made here when none is given).
@@ -91,14 +103,20 @@ def add(
     user.groups.set(_groups(wanted))
     record(
         actor=actor, action="staff.added", subject=f"staff:{username}", before=None,
-        after={"full_name": full_name, "roles": sorted(wanted)}, reason=reason, at=at,
+        after={"full_name": full_name, "roles": sorted(wanted)}, reason=reason, at=at, request_id=request_id,
     )  # fmt: skip
     return password
 
 
 @transaction_required
 def set_roles(
-    *, username: str, roles: Collection[Audience], actor: Person | str, reason: str, at: datetime
+    *,
+    username: str,
+    roles: Collection[Audience],
+    actor: Person | str,
+    reason: str,
+    at: datetime,
+    request_id: str = "",
 ) -> None:
     """Give a member of staff these roles and no others. Raises StaffError."""
     user, wanted = _locked(username), _checked(roles)
@@ -107,12 +125,14 @@ def set_roles(
     user.groups.set(_groups(wanted))
     record(
         actor=actor, action="staff.roles-set", subject=f"staff:{user.username}", before={"roles": before},
-        after={"roles": sorted(wanted)}, reason=reason, at=at,
+        after={"roles": sorted(wanted)}, reason=reason, at=at, request_id=request_id,
     )  # fmt: skip
 
 
 @transaction_required
-def set_active(*, username: str, active: bool, actor: Person | str, reason: str, at: datetime) -> None:
+def set_active(
+    *, username: str, active: bool, actor: Person | str, reason: str, at: datetime, request_id: str = ""
+) -> None:
     """Lock a member of staff out (every open session ends with the next click), or let them in again."""
     user = _locked(username)
     _keep_an_administrator(user, stays=active)
@@ -121,12 +141,12 @@ def set_active(*, username: str, active: bool, actor: Person | str, reason: str,
     action = "staff.let-in" if active else "staff.locked-out"
     record(
         actor=actor, action=action, subject=f"staff:{user.username}",
-        before={"active": before}, after={"active": active}, reason=reason, at=at,
+        before={"active": before}, after={"active": active}, reason=reason, at=at, request_id=request_id,
     )  # fmt: skip
 
 
 @transaction_required
-def reset(*, username: str, actor: Person | str, reason: str, at: datetime) -> str:
+def reset(*, username: str, actor: Person | str, reason: str, at: datetime, request_id: str = "") -> str:
     """Give a new password and forget the second factor: open sessions end, the next sign-in enrols anew.
 
     Returns the password.
@@ -138,6 +158,7 @@ def reset(*, username: str, actor: Person | str, reason: str, at: datetime) -> s
     record(
         actor=actor, action="staff.reset", subject=f"staff:{user.username}", before=None,
         after={"password": "new", "second_factor": "to be enrolled"}, reason=reason, at=at,
+        request_id=request_id,
     )  # fmt: skip
     return password
 

@@ -1,0 +1,54 @@
+"""Icons, links and small pictures of the console's pages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from thapsang.interfaces.console import pictures
+from thapsang.interfaces.shared.templatetags.shown import PATHS
+
+register = template.Library()
+
+OURS = {
+    "flag": '<path d="M5 21V4h13l-3 4 3 4H5"/>',
+    "inbox": '<path d="M12 3v9m-4-4 4 4 4-4"/><path d="M4 13v7h16v-7"/>',
+    "book": '<path d="M5 4h12a2 2 0 0 1 2 2v14H7a2 2 0 0 1-2-2z"/><path d="M9 8h6M9 12h6"/>',
+    "key": '<circle cx="8" cy="15" r="4"/><path d="m11 12 9-9m-4 4 3 3"/>',
+    "table": '<path d="M4 5h16v14H4zM4 10h16M10 5v14"/>',
+    "out": '<path d="M10 4H5v16h5M15 8l4 4-4 4M19 12H9"/>',
+    "eye": '<path d="M2 12s4-7 10-7 10 7 10 7-4 7-10 7-10-7-10-7z"/><circle cx="12" cy="12" r="3"/>',
+}
+
+
+@register.simple_tag
+def sign(name: str, size: int = 20) -> SafeString:
+    """Draw an icon of the console or one of the shared ones."""
+    return format_html(
+        '<svg class="icon" width="{0}" height="{0}" viewBox="0 0 24 24" fill="none" stroke="currentColor" '
+        'stroke-width="2" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true" focusable="false">'
+        "{1}</svg>",
+        size,
+        mark_safe(OURS.get(name) or PATHS[name]),  # noqa: S308 - our own constants
+    )
+
+
+@register.filter
+def as_json(value: Any) -> str:
+    """Write what an audit entry holds, one line, keys sorted."""
+    return "" if value in (None, "") else json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+@register.filter
+def item(values: Mapping[Any, Any], key: Any) -> Any:
+    """Look a key up in a mapping."""
+    return values.get(key)
+
+
+register.simple_tag(pictures.days, name="days_picture")
+register.simple_tag(pictures.bar, name="bar_picture")
