@@ -31,7 +31,7 @@ def sign(name: str, size: int = 20) -> SafeString:
     """Draw an icon of the console or one of the shared ones."""
     return format_html(
         '<svg class="icon" width="{0}" height="{0}" viewBox="0 0 24 24" fill="none" stroke="currentColor" '
-        'stroke-width="2" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true" focusable="false">'
+        'stroke-width="2" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">'
         "{1}</svg>",
         size,
         mark_safe(OURS.get(name) or PATHS[name]),  # noqa: S308 - our own constants
