@@ -7,6 +7,7 @@ the payer's account was locked, in a statement of its own, so that it sees what 
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -81,12 +82,12 @@ _POST = """, journal AS (
     WHERE payments_paymentintent.id = %(intent)s::bigint
       AND payments_paymentintent.amount <= %(amount)s::bigint
 )
-SELECT payment.id, shared.bills FROM payment, shared
+SELECT payment.id, shared.bills::text FROM payment, shared
 """
 SETTLE = "WITH " + _SHARES + _UNKEYED + _POST
 SETTLE_UNDER_KEY = "WITH " + _SHARES + _KEYED + _POST
 _ANSWERED = """
-SELECT body_hash, payment_id, answer FROM payments_confirmation
+SELECT body_hash, payment_id, answer::text FROM payments_confirmation
 WHERE client_id = %(client)s AND key = %(key)s
 """
 
@@ -99,8 +100,8 @@ def settle(*, payer: Payer, receipt: Receipt) -> Settled:
     taken; the transaction is then lost.
     """
     code = _receipt_code(receipt)
-    payment, bills = _post(SETTLE, _values(payer, receipt, code)) or (0, [])
-    return Settled(payment, code, receipt.amount, _pairs(bills))
+    payment, bills = _post(SETTLE, _values(payer, receipt, code)) or (0, "[]")
+    return Settled(payment, code, receipt.amount, _pairs(json.loads(bills)))
 
 
 @transaction_required
@@ -110,7 +111,7 @@ def settle_under_key(*, payer: Payer, receipt: Receipt, key: IdempotencyKey) -> 
     values = _values(payer, receipt, code)
     values |= {"client": key.client_id, "key": key.key, "hash": key.body_hash}
     found = _post(SETTLE_UNDER_KEY, values | {"customer_code": payer.customer_code})
-    return None if found is None else Settled(found[0], code, receipt.amount, _pairs(found[1]))
+    return None if found is None else Settled(found[0], code, receipt.amount, _pairs(json.loads(found[1])))
 
 
 def answered_before(*, key: IdempotencyKey) -> tuple[str, Settled] | None:
@@ -121,11 +122,12 @@ def answered_before(*, key: IdempotencyKey) -> tuple[str, Settled] | None:
     found = row(_ANSWERED, {"client": key.client_id, "key": key.key})
     if found is None:
         return None
-    body_hash, payment, answer = found
+    body_hash, payment, text = found
     if bytes(body_hash) != key.body_hash:
         raise KeyReusedError(
             "This Idempotency-Key came before with another body: use a new key for a new payment."
         )
+    answer = json.loads(text)
     return answer["customer"], Settled(payment, answer["receipt"], answer["amount"], _pairs(answer["bills"]))
 
 
