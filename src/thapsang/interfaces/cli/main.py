@@ -35,6 +35,10 @@ def attach() -> None:
 
     app.add_typer(staff.app, name="staff")
     app.add_typer(audit.app, name="audit")
+    from thapsang.interfaces.cli import policy, rate
+
+    app.command("rate")(rate.rate)
+    app.add_typer(policy.app, name="policy")
     app.command("serve")(serving.serve)
     app.command("migrate")(database.migrate)
 

@@ -1,0 +1,145 @@
+"""Reading prices: the book in force, references in plain words, the public price table."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+
+from django.conf import settings
+
+from thapsang.domain.tariffs.models import PolicyVersion
+from thapsang.domain.tariffs.types import CategoryPrices, Citation, PriceRow, PriceTable, TierView
+from thapsang.engines.rating import Edition, Reference, Tariff, TariffBook, book_from_content, load_book
+
+
+class UnknownPolicyVersionError(LookupError):
+    """No policy version has this id."""
+
+
+class NoPricesError(LookupError):
+    """No decision prices this day."""
+
+
+def current_book() -> TariffBook:
+    """Return the tariff book of this installation's distributor; read once a process.
+
+    Raises PolicyError naming the file, the key and the fix when the policy is wrong.
+    """
+    return _book_in(Path(settings.POLICIES) / settings.DISTRIBUTOR / "tariffs")
+
+
+@lru_cache(maxsize=8)
+def _book_in(folder: Path) -> TariffBook:
+    return load_book(folder)
+
+
+def book_of(policy_version_id: int) -> TariffBook:
+    """Return the book a bill was rated with; raises UnknownPolicyVersionError."""
+    return _kept_book(policy_version_id)
+
+
+@lru_cache(maxsize=16)
+def _kept_book(policy_version_id: int) -> TariffBook:
+    version = PolicyVersion.objects.filter(pk=policy_version_id).first()
+    if version is None:
+        raise UnknownPolicyVersionError(f"There is no policy version {policy_version_id}.")
+    book = current_book()
+    return book if book.sha256 == version.sha256 else book_from_content(version.content)
+
+
+def reference(policy_version_id: int, number: int) -> Reference:
+    """Return the legal reference a bill line carries; raises LookupError for an unknown version or number."""
+    return book_of(policy_version_id).reference(number)
+
+
+def citation(*, policy_version_id: int, number: int, language: str = "vi") -> Citation:
+    """Return a line's legal reference in plain words of a language (`vi` or `en`)."""
+    return _citation(reference(policy_version_id, number), language)
+
+
+def citations(*, policy_version_id: int, language: str = "vi") -> dict[int, Citation]:
+    """Return all references of a policy version by number: one look-up for a whole bill."""
+    return {item.number: _citation(item, language) for item in book_of(policy_version_id).references}
+
+
+def _citation(item: Reference, language: str) -> Citation:
+    english = language.startswith("en")
+    return Citation(
+        number=item.number,
+        code=item.code,
+        signed=item.date,
+        confidence=item.confidence,
+        title=item.document_en if english else item.document,
+        article=item.article_en if english else item.article,
+        doubt=item.doubt_en if english else item.doubt,
+    )
+
+
+def decisions() -> tuple[tuple[str, date, date | None], ...]:
+    """Return (code, first day, end or None) of every decision, oldest first."""
+    return tuple((edition.code, edition.start, edition.end) for edition in current_book().editions)
+
+
+def price_table(*, on: date, language: str = "vi") -> PriceTable:
+    """Return the prices that hold on a day, for the public page; raises NoPricesError."""
+    book = current_book()
+    edition = book.edition_on(on)
+    if edition is None:
+        raise NoPricesError(f"No decision prices {on}; prices are known from {book.editions[0].start}.")
+    english = language.startswith("en")
+    vat = book.vat_on(on)
+    return PriceTable(
+        code=edition.code,
+        signed=edition.signed,
+        start=edition.start,
+        end=edition.end,
+        title=edition.document.en if english else edition.document.vi,
+        average_price=edition.average_price,
+        categories=tuple(
+            _category(book, edition, code, language)
+            for code in book.categories
+            if _priced(book, edition, code)
+        ),
+        vat_rate=vat.basis_points if vat else None,
+        vat_citation=_citation(book.reference(vat.reference), language) if vat else None,
+    )
+
+
+def _priced(book: TariffBook, edition: Edition, category: str) -> bool:
+    return any((category, voltage) in edition.tariffs for voltage in book.voltages)
+
+
+def _category(book: TariffBook, edition: Edition, code: str, language: str) -> CategoryPrices:
+    tariffs: dict[Tariff, list[str]] = {}
+    for voltage in book.voltages:
+        if (code, voltage) in edition.tariffs:
+            tariffs.setdefault(edition.tariffs[code, voltage], []).append(voltage)
+    first = next(iter(tariffs))
+    name = book.categories[code].words
+    return CategoryPrices(
+        code=code,
+        name=name.en if language.startswith("en") else name.vi,
+        tiers=_tiers(first) if first.rule == "tiers" else (),
+        rows=() if first.rule == "tiers" else tuple(_row(book, t, v, language) for t, v in tariffs.items()),
+        citation=_citation(book.reference(first.references[0]), language),
+    )
+
+
+def _tiers(tariff: Tariff) -> tuple[TierView, ...]:
+    bounds = [0]
+    for width in tariff.widths:
+        bounds.append(bounds[-1] + width)
+    return tuple(
+        TierView(i + 1, above, bounds[i + 1] if i < len(tariff.widths) else None, tariff.prices[i])
+        for i, above in enumerate(bounds)
+    )
+
+
+def _row(book: TariffBook, tariff: Tariff, voltages: list[str], language: str) -> PriceRow:
+    bands = ("normal", "peak", "offpeak") if tariff.rule == "bands" else ("",)
+    return PriceRow(
+        voltages=tuple(voltages),
+        prices=tuple(zip(bands, tariff.prices, strict=True)),
+        citations=tuple(_citation(book.reference(number), language) for number in tariff.references),
+    )

@@ -1,0 +1,88 @@
+"""Policy files from disk into plain JSON-able content, refusing what YAML lets slip."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Hashable
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from thapsang.engines.rating.errors import PolicyError
+
+Content = dict[str, Any]
+"""{file name relative to the policies folder: parsed content with dates as ISO text}."""
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """SafeLoader that refuses a key given twice (YAML keeps the last one silently)."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[str] = set()
+        for key_node, _ in node.value:
+            if key_node.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"duplicate key {key_node.value!r}", key_node.start_mark
+                )
+            seen.add(key_node.value)
+        return super().construct_mapping(node, deep=deep)
+
+
+def read_folder(folder: Path) -> Content:
+    """Return the content of every `*.yaml` of a tariffs folder, keyed `<distributor>/tariffs/<file>`.
+
+    Raises PolicyError when the folder is missing or empty, or a file is not readable YAML.
+    """
+    files = sorted(folder.glob("*.yaml")) if folder.is_dir() else []
+    if not files:
+        raise PolicyError(
+            str(folder),
+            "",
+            "there is no tariff file here.",
+            "Put the distributor's *.yaml files in this folder.",
+        )
+    return {_name(path): _read(path) for path in files}
+
+
+def _name(path: Path) -> str:
+    return "/".join(path.absolute().parts[-3:])
+
+
+def _read(path: Path) -> Any:
+    try:
+        loaded = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "the text"
+        raise PolicyError(
+            _name(path), where, f"{error.problem}.", _yaml_remedy(str(error.problem))
+        ) from error
+    except (UnicodeDecodeError, yaml.YAMLError, ValueError) as error:
+        raise PolicyError(
+            _name(path), "the text", f"{error}.", "Save it as UTF-8 YAML with real dates."
+        ) from error
+    return _plain(loaded)
+
+
+def _yaml_remedy(problem: str) -> str:
+    return "Keep one of the two." if problem.startswith("duplicate key") else "Mend the YAML at that place."
+
+
+def _plain(value: Any) -> Any:
+    """Turn dates into ISO text and keys into text, so that content survives JSON unchanged."""
+    if isinstance(value, dict):
+        return {str(_plain(key)): _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    return value
+
+
+def fingerprint(content: Content) -> str:
+    """Return the SHA-256 of content in canonical JSON: the same rules give the same hash anywhere."""
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
