@@ -3,6 +3,7 @@
 from thapsang.domain.billing.bulk.claims import ClaimedBook, claim_books, fail_book, finish_books
 from thapsang.domain.billing.bulk.posting import (
     billed_points,
+    book_of_point,
     insert_bills,
     insert_exceptions,
     insert_lines,
@@ -14,6 +15,7 @@ from thapsang.domain.billing.bulk.reading import exception_points, month_bills, 
 __all__ = [
     "ClaimedBook",
     "billed_points",
+    "book_of_point",
     "claim_books",
     "exception_points",
     "fail_book",

@@ -21,6 +21,7 @@ class ClaimedBook:
     id: int
     book_id: int
     code: str
+    reading_day: int
     passes: int
 
 
@@ -31,7 +32,7 @@ def claim_books(link: Connection, *, run_id: int, limit: int) -> list[ClaimedBoo
     """
     rows = fetch(
         link,
-        "SELECT b.id, b.book_id, r.code, b.passes FROM billing_billrunbook b "  # noqa: S608 - integers only
+        "SELECT b.id, b.book_id, r.code, r.reading_day, b.passes FROM billing_billrunbook b "  # noqa: S608 - integers only
         "JOIN network_readingbook r ON r.id = b.book_id "
         f"WHERE b.run_id = {int(run_id)} AND b.status = 'waiting' ORDER BY b.book_id "
         f"LIMIT {int(limit)} FOR NO KEY UPDATE OF b SKIP LOCKED",

@@ -34,6 +34,16 @@ def points_of_books(link: Connection, *, book_ids: list[int]) -> pa.Table:
     )
 
 
+def book_of_point(link: Connection, *, point: int) -> tuple[int, int]:
+    """Return the reading book of a supply point and the book's reading day."""
+    row = fetch(
+        link,
+        "SELECT b.id, b.reading_day FROM customers_supplypoint p JOIN network_readingbook b ON b.id = p.book_id "  # noqa: S608
+        f"WHERE p.id = {int(point)}",
+    ).to_pylist()[0]
+    return row["id"], row["reading_day"]
+
+
 def billed_points(link: Connection, *, period: date, low: int, high: int) -> pa.Array:
     """Return the supply points from `low` to `high` that have their regular bill for the month."""
     start = yymm(period) * PERIOD_FACTOR

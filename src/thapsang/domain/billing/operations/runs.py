@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from django.db import connection
+from django.db.models import Count, Sum
 
 from thapsang.domain.billing.models import BillRun, BillRunBook
 from thapsang.domain.billing.types import yymm
@@ -21,20 +22,22 @@ def open_period(*, period: date) -> bool:
 
 
 @transaction_required
-def open_run(*, period: date, policy_version_id: int, at: datetime) -> int:
-    """Open the month's run, or find it, and lock it until the transaction ends; return its id.
+def open_run(*, period: date, policy_version_id: int, at: datetime) -> tuple[int, int]:
+    """Open the month's run, or find it, and lock it until the transaction ends; return its id and policy version.
 
-    A run keeps the policy version it began with.
+    A run keeps the policy version it began with, whatever version is given later.
     """
     BillRun.objects.bulk_create(
         [BillRun(period=period, policy_version_id=policy_version_id, started_at=at)], ignore_conflicts=True
     )
-    return BillRun.objects.select_for_update().get(period=period).pk
+    run = BillRun.objects.select_for_update().get(period=period)
+    return run.pk, run.policy_version_id
 
 
 # A finished run is taken up again only where points may still wait for a bill: in books with open exceptions.
 _PREPARE = """
-INSERT INTO billing_billrunbook (run_id, book_id, status, problem, passes, points, bills, exceptions, kwh, total)
+INSERT INTO billing_billrunbook
+    (run_id, book_id, status, problem, passes, points, bills, exceptions, kwh, total)
 SELECT %(run)s, b.id, 'waiting', '', 0, coalesce(p.points, 0), 0, 0, 0, 0
 FROM network_readingbook b
 LEFT JOIN (SELECT book_id, count(*) AS points FROM customers_supplypoint GROUP BY book_id) p
@@ -50,20 +53,21 @@ WHERE run_id = %(run)s AND (status = 'failed' OR (status = 'done' AND book_id IN
 
 
 @transaction_required
-def prepare_books(*, run_id: int, again: bool) -> int:
-    """Put every reading book in the run's queue; `again`: those with failures or open exceptions back into it.
+def prepare_books(*, run_id: int, again: bool) -> tuple[int, int]:
+    """Put every reading book in the run's queue; return how many books wait, and how many points they hold.
 
-    `again` is for a start that finds no other at work. Returns how many books wait. Books billed before keep their sums; only their points without a bill
-    are billed when they come up again.
+    `again` (for a start that finds no other at work) puts back those that failed or have open exceptions.
+    Books billed before keep their sums; only their points without a bill are billed when they come up again.
     """
     with connection.cursor() as cursor:
         cursor.execute(_PREPARE, {"run": run_id})
         if again:
             cursor.execute(_AGAIN, {"run": run_id})
-    waiting = BillRunBook.objects.filter(run_id=run_id, status="waiting").count()
-    if waiting:
+    left = BillRunBook.objects.filter(run_id=run_id, status="waiting")
+    waiting = left.aggregate(books=Count("id"), points=Sum("points", default=0))
+    if waiting["books"]:
         BillRun.objects.filter(pk=run_id).update(status="running", finished_at=None)
-    return waiting
+    return waiting["books"], waiting["points"]
 
 
 @transaction_required

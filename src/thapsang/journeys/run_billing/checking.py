@@ -1,0 +1,132 @@
+"""Proving a month's bills after the fact, against readings, terms and ledger, from scratch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from thapsang.domain.billing import bulk as billing
+from thapsang.domain.billing import queries
+from thapsang.domain.billing.queries.runs import run_books
+from thapsang.domain.billing.types import PeriodError
+from thapsang.domain.ledger import bulk as ledger
+from thapsang.domain.ledger import queries as accounts
+from thapsang.domain.metering import bulk as metering
+from thapsang.kit.bulk.copy import bulk_connection
+
+if TYPE_CHECKING:
+    from adbc_driver_manager.dbapi import Connection
+
+_SHOWN = 20
+_BOOKS_AT_ONCE = 25
+
+
+@dataclass(frozen=True)
+class Violation:
+    """Something that must never be: what, which bill or point, and the numbers."""
+
+    code: str
+    subject: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What was counted and what was wrong (the first twenty of a kind)."""
+
+    period: date
+    bills: int
+    exceptions: int
+    kwh: int
+    total: int
+    violations: tuple[Violation, ...]
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing was wrong."""
+        return not self.violations
+
+
+def check(*, period: date) -> CheckReport:
+    """Check a month: one bill or exception a point, kWh as read, lines = net, ledger = bills and balanced.
+
+    Raises PeriodError when the month was never billed.
+    """
+    run = queries.run(period=period)
+    if run is None:
+        raise PeriodError(
+            f"{period:%Y-%m} was never billed: run `thapsang bills run --period {period:%Y-%m}`."
+        )
+    with bulk_connection() as link:
+        bills = pl.DataFrame(billing.month_bills(link, period=period))
+        waiting = pl.Series(billing.exception_points(link, period=period)).cast(pl.Int64)
+        wrong = billing.wrong_bills(link, period=period).to_pylist()
+        posted = pl.DataFrame(ledger.posted_documents(link, kind="bills", prefix=f"bills:{period:%Y-%m}:"))
+        read = _read(link, period, [book for book, _ in run_books(run_id=run.id)])
+    found = [
+        *(Violation("lines", f"bill {w['id']}", f"net {w['net']}, lines sum to {w['lines']}") for w in wrong),
+        *_unbilled(run.status, bills, waiting, read),
+        *_misread(bills, read),
+        *_misposted(bills, posted),
+        *_unbalanced(),
+    ]
+    return CheckReport(
+        period, bills.height, len(waiting), int(bills["kwh"].sum()), int(bills["total"].sum()), tuple(found)
+    )
+
+
+def _read(link: Connection, period: date, books: list[int]) -> pl.DataFrame:
+    """Return point and kWh as the readings say, of all books."""
+    parts = [pl.DataFrame(schema={"point": pl.Int64, "kwh": pl.Int64})]
+    for at in range(0, len(books), _BOOKS_AT_ONCE):
+        usage, _ = metering.period_usage(link, book_ids=books[at : at + _BOOKS_AT_ONCE], period=period)
+        parts.append(pl.DataFrame(usage).group_by("point").agg(pl.col("kwh").sum()))
+    return pl.concat(parts)
+
+
+def _unbilled(status: str, bills: pl.DataFrame, waiting: pl.Series, read: pl.DataFrame) -> list[Violation]:
+    """Points with consumption but neither bill nor exception, once the run is finished; bills counted twice."""
+    twice = bills.filter(bills["point"].is_duplicated())["point"].unique()
+    found = [Violation("twice", f"point {point}", "more than one regular bill") for point in twice[:_SHOWN]]
+    if status == "finished":
+        lost = read.filter(pl.col("kwh") > 0).join(bills, on="point", how="anti")
+        lost = lost.filter(~pl.col("point").is_in(waiting.implode()))
+        found += [
+            Violation("unbilled", f"point {point}", f"{kwh} kWh read, no bill and no exception")
+            for point, kwh in lost.select("point", "kwh").head(_SHOWN).iter_rows()
+        ]
+    return found
+
+
+def _misread(bills: pl.DataFrame, read: pl.DataFrame) -> list[Violation]:
+    both = bills.join(read, on="point", how="left", suffix="_read")
+    wrong = both.filter(pl.col("kwh").ne_missing(pl.col("kwh_read")))
+    return [
+        Violation("kwh", f"bill {number}", f"billed {kwh} kWh, read {read_kwh}")
+        for number, kwh, read_kwh in wrong.select("id", "kwh", "kwh_read").head(_SHOWN).iter_rows()
+    ]
+
+
+def _misposted(bills: pl.DataFrame, posted: pl.DataFrame) -> list[Violation]:
+    """Bills the ledger does not owe exactly once and in full, entries of no bill included."""
+    owed = bills.filter(pl.col("total") != 0).select("id", "total")
+    both = owed.join(posted, left_on="id", right_on="document", how="full", coalesce=True)
+    right = (pl.col("total") == pl.col("amount")) & (pl.col("entries") == 1)
+    wrong = both.filter(~right.fill_null(value=False))
+    return [
+        Violation("ledger", f"bill {number}", f"bill {total}, ledger {amount} in {entries or 0} entries")
+        for number, total, amount, entries in wrong.select("id", "total", "amount", "entries")
+        .head(_SHOWN).iter_rows()
+    ]  # fmt: skip
+
+
+def _unbalanced() -> list[Violation]:
+    found = [
+        Violation("journal", reference, f"{count} entries sum to {total}")
+        for reference, count, total in accounts.unbalanced_journals(limit=_SHOWN)
+    ]
+    balance = sum(line.balance for line in accounts.trial_balance())
+    return found + ([Violation("trial-balance", "ledger", f"sums to {balance}")] if balance else [])

@@ -1,0 +1,148 @@
+"""From a group of books to rated bills and exceptions: reads, computes, writes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pyarrow as pa
+
+from thapsang.domain.billing import bulk as billing
+from thapsang.domain.customers import bulk as customers
+from thapsang.domain.metering import bulk as metering
+from thapsang.domain.metering.types import book_period
+from thapsang.engines.rating import Rated, TariffBook, rate
+
+if TYPE_CHECKING:
+    from adbc_driver_manager.dbapi import Connection
+
+USAGE = (
+    "point",
+    "segment",
+    "start",
+    "end",
+    "kwh",
+    "kwh_normal",
+    "kwh_peak",
+    "kwh_offpeak",
+    "banded",
+    "kvarh",
+)
+TERMS = (
+    "point", "start", "end", "category", "voltage", "household_quarters", "time_of_use", "reactive_charged",
+)  # fmt: skip
+PROBLEM = {"point": pl.Int64, "code": pl.String, "detail": pl.String}
+
+
+@dataclass(frozen=True)
+class Computed:
+    """What a group of books comes to; nothing of it is written yet.
+
+    points: point, book_id. owners: point, customer_id, agreement_id, account_id (of the last stretch of terms).
+    estimated: the points with an estimated reading. exceptions: point, code, detail (JSON text), one a point.
+    """
+
+    points: pl.DataFrame
+    owners: pl.DataFrame
+    estimated: pl.Series
+    rated: Rated
+    exceptions: pl.DataFrame
+
+
+def compute(
+    link: Connection,
+    *,
+    book: TariffBook,
+    period: date,
+    books: dict[int, list[int]],
+    billed: pl.Series | None = None,
+    only: int | None = None,
+) -> Computed:
+    """Rate the points of reading books for a month.
+
+    `books` are book ids by reading day; points in `billed` are left out; `only` names one point to compute.
+    """
+    numbers = sorted(number for group in books.values() for number in group)
+    points = pl.DataFrame(billing.points_of_books(link, book_ids=numbers))
+    usage_table, issues_table = metering.period_usage(link, book_ids=numbers, period=period)
+    usage, issues = pl.DataFrame(usage_table), pl.DataFrame(issues_table)
+    terms = _terms(link, books, period)
+    if billed is not None and len(billed):
+        usage, issues, terms = (
+            t.filter(~pl.col("point").is_in(billed.implode())) for t in (usage, issues, terms)
+        )
+    if only is not None:
+        points, usage, issues, terms = (
+            t.filter(pl.col("point") == only) for t in (points, usage, issues, terms)
+        )
+    return _rated(book, points, usage, issues, terms)
+
+
+def _terms(link: Connection, books: dict[int, list[int]], period: date) -> pl.DataFrame:
+    parts = []
+    for day, numbers in books.items():
+        dates = book_period(period, day)
+        terms = customers.billing_terms(link, book_ids=numbers, start=dates.start, end=dates.end)
+        parts.append(pl.DataFrame(terms).with_columns(pl.col("category", "voltage").cast(pl.String)))
+    return pl.concat(parts).sort("point", "start")
+
+
+def _rated(
+    book: TariffBook, points: pl.DataFrame, usage: pl.DataFrame, issues: pl.DataFrame, terms: pl.DataFrame
+) -> Computed:
+    owners = terms.unique("point", keep="last", maintain_order=True)
+    before = _not_billable(usage, issues, terms, owners)
+    if before.height:
+        bad = before["point"].implode()
+        usage, terms = (t.filter(~pl.col("point").is_in(bad)) for t in (usage, terms))
+    if usage.height != owners.height or before.height:
+        usage = usage.join(owners.select("point"), on="point", how="semi", maintain_order="left")
+        terms = terms.join(usage.select("point"), on="point", how="semi", maintain_order="left")
+    rated = rate(book, _arrow(usage, USAGE), _arrow(terms, TERMS))
+    problems = pl.DataFrame(rated.problems).select(pl.col("point"), pl.col("code", "detail").cast(pl.String))
+    return Computed(
+        points=points,
+        owners=owners.select("point", "customer_id", "agreement_id", "account_id"),
+        estimated=usage.filter("estimated")["point"].unique(),
+        rated=rated,
+        exceptions=pl.concat([before, problems]).unique("point", keep="first").sort("point"),
+    )
+
+
+def _not_billable(
+    usage: pl.DataFrame, issues: pl.DataFrame, terms: pl.DataFrame, owners: pl.DataFrame
+) -> pl.DataFrame:
+    """Return the points that cannot even be rated: point, code, detail."""
+    none = pl.DataFrame(schema=PROBLEM)
+    # A vacant point's missing reading is nobody's bill: metering's issues count where an agreement runs.
+    found = [none, issues.join(owners.select("point"), on="point", how="semi")]
+    if owners.height != terms.height:
+        changes = terms.group_by("point").agg(
+            n=pl.col("agreement_id").n_unique(), on=pl.col("start").max().dt.to_string()
+        )
+        changed = changes.filter(pl.col("n") > 1)
+        found.append(_problem(changed, "customer-changed", pl.struct(date="on").struct.json_encode()))
+    vacant = usage.filter(pl.col("kwh") > 0).join(owners, on="point", how="anti")
+    by_point = vacant.group_by("point").agg(pl.col("kwh").sum())
+    found.append(_problem(by_point, "no-agreement", pl.struct("kwh").struct.json_encode()))
+    silent = owners.join(usage, on="point", how="anti").join(issues, on="point", how="anti")
+    found.append(_problem(silent, "no-usage", pl.lit("{}")))
+    return pl.concat(found).unique("point", keep="first")
+
+
+def _problem(rows: pl.DataFrame, code: str, detail: pl.Expr) -> pl.DataFrame:
+    if rows.is_empty():
+        return pl.DataFrame(schema=PROBLEM)
+    return rows.select("point", code=pl.lit(code), detail=detail)
+
+
+def _arrow(rows: pl.DataFrame, columns: tuple[str, ...]) -> pa.Table:
+    table = rows.select(columns).to_arrow()
+    for name in ("category", "voltage"):
+        if name in columns:
+            place = table.column_names.index(name)
+            column = table.column(name).cast(pa.string()).combine_chunks().dictionary_encode()
+            table = table.set_column(place, name, column)
+    return table

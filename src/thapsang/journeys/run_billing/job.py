@@ -1,0 +1,40 @@
+"""What a worker must know, as it travels to another process."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Job:
+    """One start of a run as its workers see it. `url` may hold a password: it travels by pipe, never in argv."""
+
+    url: str
+    run_id: int
+    period: date
+    at: datetime
+    issued_on: date
+    due_on: date
+    group_books: int
+    revenue: int
+    vat: int
+    policy: dict[str, Any] | None = None
+    """The content of the run's tariff policy when it is no longer the one on disk."""
+
+    def to_json(self) -> str:
+        """Return the job as JSON text."""
+        plain = {
+            name: value.isoformat() if isinstance(value, date) else value
+            for name, value in asdict(self).items()
+        }
+        return json.dumps(plain)
+
+    @classmethod
+    def from_json(cls, text: str) -> Job:
+        """Read a job back from JSON text."""
+        plain = json.loads(text)
+        days = {name: date.fromisoformat(plain[name]) for name in ("period", "issued_on", "due_on")}
+        return cls(**{**plain, **days, "at": datetime.fromisoformat(plain["at"])})

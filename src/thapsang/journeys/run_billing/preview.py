@@ -1,0 +1,100 @@
+"""The dry run: what a month would come to, against the month before; nothing is written."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import polars as pl
+from django.utils import timezone
+
+from thapsang.domain.billing import queries
+from thapsang.domain.billing.types import CategoryTotal, month_before
+from thapsang.domain.network import queries as network
+from thapsang.domain.network.types import BookView
+from thapsang.domain.tariffs import queries as tariffs
+from thapsang.journeys.run_billing.computing import Computed, compute
+from thapsang.journeys.run_billing.running import GROUP_POINTS, demand_ended
+from thapsang.kit.bulk.copy import bulk_connection
+
+_SUMS = ("bills", "kwh", "net", "vat", "total")
+_MEAN_BOOK = 1_000
+
+
+@dataclass(frozen=True)
+class CategoryPreview:
+    """One tariff category: this month as it would be billed, and last month."""
+
+    category: str
+    now: CategoryTotal
+    before: CategoryTotal
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """Totals by category (đồng, kWh), and exceptions by code. `before_from` is bills, readings or nothing."""
+
+    period: date
+    categories: tuple[CategoryPreview, ...]
+    exceptions: dict[str, int]
+    before_from: str
+
+    def sums(self) -> CategoryPreview:
+        """Return the totals over all categories."""
+        return CategoryPreview(
+            "", _total([c.now for c in self.categories]), _total([c.before for c in self.categories])
+        )
+
+
+def dry_run(*, period: date, at: datetime | None = None) -> DryRun:
+    """Compute a month without writing anything, and set it against the month before.
+
+    The month before is taken from its bills, or computed from its readings when it was not billed here.
+    Raises PeriodError as `start` does, PolicyError for the tariffs.
+    """
+    demand_ended(period, at or timezone.now())
+    now, exceptions = _computed(period)
+    before, source = {t.category: t for t in queries.category_totals(period=month_before(period))}, "bills"
+    if not before:
+        before, source = _computed(month_before(period))[0], "readings"
+    rows = tuple(
+        CategoryPreview(name, now.get(name, _none(name)), before.get(name, _none(name)))
+        for name in sorted({*now, *before})
+    )
+    return DryRun(period, rows, exceptions, source if before else "nothing")
+
+
+def _computed(period: date) -> tuple[dict[str, CategoryTotal], dict[str, int]]:
+    """Return the totals by category and the exceptions by code a month would have."""
+    book, parts, codes = tariffs.current_book(), [], Counter[str]()
+    with bulk_connection() as link:
+        for group in _groups(network.books()):
+            days: dict[int, list[int]] = {}
+            for view in group:
+                days.setdefault(view.reading_day, []).append(view.id)
+            computed = compute(link, book=book, period=period, books=days)
+            codes.update(computed.exceptions["code"].to_list())
+            parts.append(_by_category(computed))
+        link.rollback()
+    rows = pl.concat(parts).group_by("category").sum().to_dicts() if parts else []
+    return {row["category"]: CategoryTotal(**row) for row in rows}, dict(codes.most_common())
+
+
+def _groups(books: list[BookView]) -> list[list[BookView]]:
+    size = max(1, GROUP_POINTS // _MEAN_BOOK)
+    return [books[at : at + size] for at in range(0, len(books), size)]
+
+
+def _by_category(computed: Computed) -> pl.DataFrame:
+    bills = pl.DataFrame(computed.rated.bills).with_columns(pl.col("category").cast(pl.String))
+    sums = [pl.len().cast(pl.Int64).alias("bills"), *(pl.col(name).sum() for name in _SUMS[1:])]
+    return bills.group_by("category").agg(sums)
+
+
+def _none(category: str) -> CategoryTotal:
+    return CategoryTotal(category, 0, 0, 0, 0, 0)
+
+
+def _total(rows: list[CategoryTotal]) -> CategoryTotal:
+    return CategoryTotal("", *(sum(getattr(row, name) for row in rows) for name in _SUMS))

@@ -1,0 +1,201 @@
+"""Starting a run: prepare it once, let workers share the books, finish it when none waits."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from typing import Any
+
+from django.db import connection
+from django.utils import timezone
+
+from thapsang.domain.billing import operations as billing
+from thapsang.domain.billing import queries
+from thapsang.domain.billing.queries.runs import failed_books, waiting_books
+from thapsang.domain.billing.types import PeriodError, Progress, month_after, yymm
+from thapsang.domain.ledger import operations as ledger
+from thapsang.domain.tariffs import operations as keeping
+from thapsang.domain.tariffs import queries as tariffs
+from thapsang.journeys.run_billing.job import Job
+from thapsang.journeys.run_billing.worker import work
+from thapsang.kit.bulk.copy import url
+from thapsang.kit.db.transactions import transaction
+
+GROUP_POINTS = 25_000
+"""Points billed in one transaction, about: large enough for COPY, small enough to repeat (docs/adr/0005)."""
+_LOCK_CLASS = 7412
+_POLL_SECONDS = 0.2
+_WORKER = (
+    "import django; django.setup(); "
+    "from thapsang.journeys.run_billing.worker import main; main()"
+)  # fmt: skip
+
+
+class BillRunInterruptedError(RuntimeError):
+    """Workers stopped before all books were billed; nothing is lost, the same start goes on."""
+
+
+class BillRunFailedError(RuntimeError):
+    """Some books could not be billed as a whole; the message names them."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a start came to. `nothing_to_do`: the month was finished and no exception had been mended since."""
+
+    progress: Progress
+    new_bills: int
+    nothing_to_do: bool
+
+
+def start(
+    *,
+    period: date,
+    workers: int = 2,
+    progress: Callable[[Progress], None] | None = None,
+    at: datetime | None = None,
+) -> Outcome:
+    """Bill a month (its first day) until every point has its bill or its exception; go on where a start stopped.
+
+    `workers` processes share the books with any other start of the same month; 1 works in this process.
+    `progress` is called as books are done. `at` is the moment of issue (now).
+    Raises PeriodError (no month, not ended), PolicyError (tariffs), BillRunInterruptedError,
+    BillRunFailedError. Points that cannot be billed are in the queue of exceptions; they raise nothing.
+    """
+    at = at or timezone.now()
+    demand_ended(period, at)
+    with _sharing(period) as alone:
+        before = queries.run_progress(period=period)
+        job, waiting = _prepare(period, workers, at, again=alone)
+        if waiting:
+            _share_out(job, workers, period, progress)
+        _finish(job)
+    return _outcome(job, before, waiting, progress)
+
+
+resume = start
+"""Going on is starting again."""
+
+
+def demand_ended(period: date, at: datetime) -> None:
+    """Raise PeriodError unless `period` is the first day of a month that has ended."""
+    if period.day != 1:
+        raise PeriodError(f"{period} is no month: give its first day, for example {period.replace(day=1)}.")
+    today = timezone.localtime(at).date()
+    if month_after(period) > today:
+        raise PeriodError(
+            f"{period:%Y-%m} has not ended: its readings are complete from {month_after(period)}. "
+            "Bill an earlier month, or wait."
+        )
+
+
+@contextlib.contextmanager
+def _sharing(period: date) -> Iterator[bool]:
+    """Hold the month's lock together with other starts; yield whether no other start was at work."""
+    key = [_LOCK_CLASS, yymm(period)]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", key)
+        alone = bool(cursor.fetchone()[0])
+        cursor.execute("SELECT pg_advisory_lock_shared(%s, %s)", key)
+        if alone:
+            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", key)
+    try:
+        yield alone
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock_shared(%s, %s)", key)
+
+
+def _prepare(period: date, workers: int, at: datetime, *, again: bool) -> tuple[Job, int]:
+    book, policy = tariffs.current_book(), queries.current_policy()
+    issued_on = timezone.localtime(at).date()
+    with transaction():
+        version = keeping.keep_version(book, at)
+        run_id, kept = billing.open_run(period=period, policy_version_id=version, at=at)
+        billing.open_period(period=period)
+        waiting, points = billing.prepare_books(run_id=run_id, again=again)
+        accounts = [ledger.open_account(chart=number, code=number) for number in (policy.revenue, policy.vat)]
+    content = None if kept == version else tariffs.book_of(kept).content
+    group = max(1, min(GROUP_POINTS, points // (4 * workers)) * waiting // max(points, 1))
+    job = Job(
+        url=url(), run_id=run_id, period=period, at=at, issued_on=issued_on, due_on=policy.due_on(issued_on),
+        group_books=group, revenue=accounts[0], vat=accounts[1], policy=content,
+    )  # fmt: skip
+    return job, waiting
+
+
+def _share_out(job: Job, workers: int, period: date, progress: Callable[[Progress], None] | None) -> None:
+    def tell() -> None:
+        if progress and (now := queries.run_progress(period=period)):
+            progress(now)
+
+    if workers == 1:
+        work(job, after_group=tell)
+        return
+    with _processes(job, workers) as running:
+        while any(process.poll() is None for process in running):
+            time.sleep(_POLL_SECONDS)
+            tell()
+    codes = [process.returncode for process in running]
+    left = waiting_books(run_id=job.run_id)
+    if left:
+        raise BillRunInterruptedError(
+            f"Workers ended with codes {codes} and {left} reading books are not billed yet. What is billed stays; "
+            f"run `thapsang bills run --period {period:%Y-%m}` again to go on."
+        )
+
+
+@contextlib.contextmanager
+def _processes(job: Job, count: int) -> Iterator[list[subprocess.Popen[str]]]:
+    """Run worker processes; end them when the block is left, whatever the reason."""
+    environment = {"DJANGO_SETTINGS_MODULE": "thapsang.config.settings", **os.environ}
+    running = [
+        subprocess.Popen([sys.executable, "-c", _WORKER], stdin=subprocess.PIPE, text=True, env=environment)
+        for _ in range(count)
+    ]
+    try:
+        for process in running:
+            assert process.stdin is not None
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.write(job.to_json() + "\n")
+                process.stdin.flush()
+        yield running
+    finally:
+        for process in running:
+            if process.poll() is None:
+                process.terminate()
+        for process in running:
+            process.wait()
+            if process.stdin:
+                with contextlib.suppress(BrokenPipeError):
+                    process.stdin.close()
+
+
+def _finish(job: Job) -> None:
+    totals: dict[str, Any] = {"categories": [asdict(t) for t in queries.category_totals(period=job.period)]}
+    totals["exceptions"] = queries.exception_counts(period=job.period)
+    with transaction():
+        finished = billing.finish_run(run_id=job.run_id, totals=totals, at=timezone.now())
+    failed = failed_books(run_id=job.run_id)
+    if not finished and failed:
+        names = "; ".join(f"{code}: {problem.splitlines()[0]}" for code, problem in failed[:5])
+        raise BillRunFailedError(
+            f"{len(failed)} reading books could not be billed ({names}). The others are billed. Mend what the "
+            f"message names, then run `thapsang bills run --period {job.period:%Y-%m}` again."
+        )
+
+
+def _outcome(
+    job: Job, before: Progress | None, waiting: int, progress: Callable[[Progress], None] | None
+) -> Outcome:
+    now = queries.run_progress(period=job.period)
+    assert now is not None
+    if progress:
+        progress(now)
+    return Outcome(now, now.bills - (before.bills if before else 0), nothing_to_do=waiting == 0)

@@ -1,0 +1,95 @@
+"""The columns of bills, lines and ledger entries as their tables take them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from thapsang.domain.billing.types import PERIOD_FACTOR, yymm
+from thapsang.journeys.run_billing.computing import Computed
+
+_INT, _DAY, _TEXT, _SMALL = pa.int64(), pa.date32(), pa.string(), pa.int32()
+BILL = pa.schema(
+    {
+        "id": _INT, "run_id": _INT, "supply_point_id": _INT, "customer_id": _INT, "agreement_id": _INT,
+        "category": _TEXT, "household_quarters": _SMALL, "start": _DAY, "end": _DAY, "kwh": _INT, "kvarh": _INT,
+        "estimated": pa.bool_(), "net": _INT, "vat_rate": _SMALL, "vat": _INT, "total": _INT,
+        "issued_on": _DAY, "due_on": _DAY,
+    }
+)  # fmt: skip
+LINE = pa.schema(
+    {
+        "bill_id": _INT, "line_no": pa.int16(), "kind": _TEXT, "tier": pa.int16(), "band": _TEXT, "kwh": _INT,
+        "price": _SMALL, "amount": _INT, "start": _DAY, "end": _DAY, "reference": pa.int16(),
+    }
+)  # fmt: skip
+ENTRY = pa.schema([(name, _INT) for name in ("journal_id", "account_id", "amount", "document")])
+
+
+@dataclass(frozen=True)
+class Shaped:
+    """bills as their table takes them, beside `account_id` and `book_id` of each; sums by book."""
+
+    bills: pl.DataFrame
+    sums: pl.DataFrame
+
+
+def shape_bills(computed: Computed, *, period: date, run_id: int, issued_on: date, due_on: date) -> Shaped:
+    """Put number, owner, book and dates to the rated bills, in order of number."""
+    base = yymm(period) * PERIOD_FACTOR
+    bills = (
+        pl.DataFrame(computed.rated.bills)
+        .join(computed.owners, on="point", how="left", maintain_order="left")
+        .join(computed.points, on="point", how="left", maintain_order="left")
+        .with_columns(
+            id=base + pl.col("point") * 10, run_id=pl.lit(run_id, pl.Int64), supply_point_id="point",
+            estimated=pl.col("point").is_in(computed.estimated.implode()),
+            issued_on=pl.lit(issued_on), due_on=pl.lit(due_on),
+        )
+        .sort("id")
+    )  # fmt: skip
+    return Shaped(bills, _sums(computed, bills))
+
+
+def _sums(computed: Computed, bills: pl.DataFrame) -> pl.DataFrame:
+    """Return book_id, points, bills, kwh, net, vat, total by book; books without a bill have zeros."""
+    points = computed.points.group_by("book_id").agg(points=pl.len().cast(pl.Int64))
+    money = bills.group_by("book_id").agg(
+        bills=pl.len().cast(pl.Int64), kwh=pl.col("kwh").sum(), net=pl.col("net").sum(), vat=pl.col("vat").sum(),
+        total=pl.col("total").sum(),
+    )  # fmt: skip
+    return points.join(money, on="book_id", how="left").fill_null(0).sort("book_id")
+
+
+def bill_table(shaped: Shaped) -> pa.Table:
+    """Return the bills as Arrow, column by column as the table has them."""
+    return shaped.bills.select(pl.col(BILL.names)).to_arrow().cast(BILL)
+
+
+def line_table(lines: pa.Table, *, period: date) -> pa.Table:
+    """Return rated lines as Arrow with the bill's number in place of the point."""
+    number = pc.add(pc.multiply(lines["point"], 10), yymm(period) * PERIOD_FACTOR)
+    return lines.drop_columns("point").append_column("bill_id", number).select(LINE.names).cast(LINE)
+
+
+def entry_table(shaped: Shaped, *, journals: dict[int, int], revenue: int, vat: int) -> pa.Table:
+    """Return the ledger entries: each customer owes the total, revenue and VAT stand against it by book.
+
+    `journals` are journal ids by book; `revenue` and `vat` are account ids. A bill of 0 đồng has no entry.
+    """
+    number = pl.col("book_id").replace_strict(journals, return_dtype=pl.Int64)
+    owed = shaped.bills.filter(pl.col("total") != 0).select(
+        "account_id", journal_id=number, amount="total", document="id"
+    )
+    books = shaped.sums.filter(pl.col("book_id").is_in(list(journals)))
+    credits = [
+        books.select(account_id=pl.lit(account, pl.Int64), journal_id=number, amount=-pl.col(column),
+                     document=pl.lit(None, pl.Int64))
+        for account, column in ((revenue, "net"), (vat, "vat"))
+    ]  # fmt: skip
+    entries = pl.concat([part.select(ENTRY.names) for part in (owed, *credits)])
+    return entries.filter(pl.col("amount") != 0).to_arrow().cast(ENTRY)
