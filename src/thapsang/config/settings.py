@@ -200,10 +200,8 @@ VNPAY = {
     "url": os.environ.get("THAPSANG_VNPAY_URL", f"{TWIN_URL}/vnpay/pay"),
     "terminal": os.environ.get("THAPSANG_VNPAY_TERMINAL", "THAPSANG"),
     "secret": os.environ.get("THAPSANG_VNPAY_SECRET", DEFAULT_SECRET),
-    "return_url": f"{PUBLIC_URL}/pay/return/vnpay/",
+    "return_url": f"{PUBLIC_URL}/hooks/vnpay/return",
 }
-# A browser holds `form-action` against the redirect that follows a form, too.
-CONTENT_SECURITY_POLICY["DIRECTIVES"]["form-action"] += ["/".join(VNPAY["url"].split("/")[:3])]
 SMS = {
     "url": os.environ.get("THAPSANG_SMS_URL", f"{TWIN_URL}/sms"),
     "token": os.environ.get("THAPSANG_SMS_TOKEN", DEFAULT_SECRET),

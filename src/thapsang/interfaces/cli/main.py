@@ -39,6 +39,11 @@ def attach() -> None:
 
     app.command("rate")(rate.rate)
     app.add_typer(policy.app, name="policy")
+    from thapsang.interfaces.cli import payments, twins
+
+    app.add_typer(payments.api, name="api")
+    app.add_typer(payments.app, name="payments")
+    app.command("twins")(twins.twins)
     app.command("serve")(serving.serve)
     app.command("migrate")(database.migrate)
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
+
+from thapsang.interfaces.hooks import vnpay
 
 app_name = "hooks"
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("vnpay/ipn", vnpay.notification, name="vnpay-ipn"),
+    path("vnpay/return", vnpay.back, name="vnpay-return"),
+]
