@@ -32,8 +32,8 @@ def test_a_plain_point() -> None:
     assert issues == []
     assert used == [
         {
-            "point": point.id, "segment": 0, "start": OCT, "end": NOV, "kwh": 187, "kwh_normal": 0, "kwh_peak": 0,
-            "kwh_offpeak": 0, "banded": False, "kvarh": 0, "estimated": False,
+            "point": point.id, "segment": 0, "start": OCT, "end": NOV, "kwh": 187, "kwh_normal": 0,
+            "kwh_peak": 0, "kwh_offpeak": 0, "banded": False, "kvarh": 0, "estimated": False,
         }
     ]  # fmt: skip
 

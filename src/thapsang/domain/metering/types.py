@@ -16,7 +16,7 @@ Action = Literal["reject", "flag"]
 BANDS = ("normal", "peak", "offpeak")
 KINDS = ("total", *BANDS, "reactive")
 QUALITIES = ("A", "C", "V")
-"""Qualities a file may state: A read, C told by the customer, V checked on the spot (skips the spike check)."""
+"""Qualities a file may state: A read, C told by the customer, V checked on the spot (no spike check)."""
 
 
 class MeteringPolicyError(ValueError):

@@ -6,11 +6,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import polars as pl
-import pyarrow as pa
 
 from thapsang.domain.metering.bulk import shapes
+from thapsang.domain.metering.operations.staging import stage
 from thapsang.domain.metering.types import BookPeriod, ReadingPolicy, dial_use_column
-from thapsang.kit.bulk.copy import execute, fetch
+from thapsang.kit.bulk.copy import fetch
 
 if TYPE_CHECKING:
     from adbc_driver_manager.dbapi import Connection
@@ -56,8 +56,8 @@ def usage(
     cuts = _cuts(registers, found)
     counted = _count(pl.concat([first, cuts, last]), cuts, policy)
     issues = pl.concat(
-        [_without_meter(link, bare, dates), _missing(registers, first, "lower"), _missing(registers, last, "upper"),
-         _backwards(counted)]
+        [_without_meter(link, bare, dates), _missing(registers, first, "lower"),
+         _missing(registers, last, "upper"), _backwards(counted)]
     ).unique("point", keep="first", maintain_order=True)  # fmt: skip
     good = counted.filter(~pl.col("point").is_in(issues["point"].implode()))
     return shapes.sum_registers(good), issues
@@ -87,18 +87,10 @@ def _spans(metered: pl.DataFrame, dates: BookPeriod) -> pl.DataFrame:
 def _readings(
     link: Connection, registers: pl.DataFrame, dates: BookPeriod, policy: ReadingPolicy
 ) -> pl.DataFrame:
-    _stage(link, "odd_register", registers.select("register").unique())
+    stage(link, "odd_register", registers.select("register").unique())
     slack = timedelta(days=policy.tolerance_days)
     names = {"first": f"{dates.start - slack:%Y-%m-%d}", "last": f"{dates.end + slack:%Y-%m-%d}"}
     return pl.DataFrame(fetch(link, _READINGS.format(**names)))
-
-
-def _stage(link: Connection, name: str, rows: pl.DataFrame) -> None:
-    execute(link, f"DROP TABLE IF EXISTS pg_temp.{name}")
-    reader = pa.RecordBatchReader.from_batches((table := rows.to_arrow()).schema, iter(table.to_batches()))
-    with link.cursor() as cursor:
-        cursor.adbc_ingest(name, reader, mode="create", temporary=True)
-    execute(link, f"ANALYZE pg_temp.{name}")
 
 
 def _boundary(
@@ -150,7 +142,7 @@ def _count(events: pl.DataFrame, cuts: pl.DataFrame, policy: ReadingPolicy) -> p
 def _without_meter(link: Connection, bare: pl.DataFrame, dates: BookPeriod) -> pl.DataFrame:
     if bare.is_empty():
         return shapes.empty_issues()
-    _stage(link, "odd_point", bare.select("point"))
+    stage(link, "odd_point", bare.select("point"))
     names = {"start": f"{dates.start:%Y-%m-%d}", "end": f"{dates.end:%Y-%m-%d}"}
     supplied = pl.DataFrame(fetch(link, _SUPPLIED.format(**names)), schema={"point": pl.Int64})
     code = pl.when(pl.col("installation") == 0).then(pl.lit("no-meter")).otherwise(pl.lit("no-register"))

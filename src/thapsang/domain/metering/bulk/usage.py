@@ -42,6 +42,7 @@ LEFT JOIN metering_reading b ON b.register_id = r.id AND b.read_on = '{end}'
 WHERE p.book_id IN ({books})
 """
 
+_DAYS = "SELECT id, reading_day FROM network_readingbook WHERE id IN ({books})"
 _SPLIT = """
 SELECT DISTINCT i.supply_point_id AS point FROM metering_reading s
 JOIN metering_register r ON r.id = s.register_id JOIN metering_installation i ON i.id = r.installation_id
@@ -73,7 +74,7 @@ def period_usage(link: Connection, *, book_ids: list[int], period: date) -> tupl
 def _books_by_day(link: Connection, book_ids: list[int]) -> dict[int, list[int]]:
     if not book_ids:
         return {}
-    rows = fetch(link, f"SELECT id, reading_day FROM network_readingbook WHERE id IN ({_ids(book_ids)})")  # noqa: S608 - integers
+    rows = fetch(link, _DAYS.format(books=_ids(book_ids)))
     found: dict[int, list[int]] = {}
     for row in rows.to_pylist():
         found.setdefault(row["reading_day"], []).append(row["id"])
@@ -101,7 +102,7 @@ def _usage_of(link: Connection, books: list[int], dates: BookPeriod) -> tuple[pl
 def _odd_points(
     rows: pl.DataFrame, split: pl.DataFrame, dates: BookPeriod, policy: ReadingPolicy
 ) -> pl.Series:
-    """Return the points that are not plain: a boundary missing or backwards, a meter not there all the time."""
+    """Return the points that are not plain: a boundary missing or backwards, a meter not always there."""
     use = dial_use_column(pl.col("before"), pl.col("after"), pl.col("digits"), policy.dial_share)
     odd = rows.filter(
         pl.col("register").is_null()

@@ -1,0 +1,194 @@
+"""Open a file of readings and give its rows in chunks, as text: CSV (UTF-8, `;` `,` or tab) or Parquet.
+
+A file of any size is read in bounded memory. What is wrong with the file as a whole raises FileRefusedError;
+what is wrong with one line comes back with the chunk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pa_parquet
+
+REQUIRED = ("serial", "register", "read_on", "value")
+OPTIONAL = ("quality",)
+GIVEN_BACK = ("row", "code", "reason", "remedy")
+"""Columns we add to rejected rows; a mended file may keep them, they are not read."""
+COLUMNS = (*REQUIRED, *OPTIONAL)
+CHUNK_ROWS = 300_000
+_BLOCK_BYTES = 8 << 20
+_HEADER_BYTES = 64 << 10
+
+
+class FileRefusedError(ValueError):
+    """The file as a whole cannot be read; the message says what is wrong and what to do."""
+
+
+@dataclass
+class Chunk:
+    """Some rows of a file: `row` (1 = first below the header) and the columns as text."""
+
+    rows: pl.DataFrame
+    malformed: list[tuple[int, str]] = field(default_factory=list)
+    """Lines with more or fewer fields than the header: their row number and text."""
+    done: int = 0
+    """Bytes of the file read so far."""
+
+
+def channel_of(name: str, head: bytes) -> str:
+    """Tell CSV from Parquet, by the content first and the name second."""
+    return "parquet" if head.startswith(b"PAR1") or name.lower().endswith((".parquet", ".pq")) else "csv"
+
+
+def chunks(path: Path, channel: str) -> Iterator[Chunk]:
+    """Yield the file's rows. Raises FileRefusedError, at once or when a broken part is reached."""
+    if path.stat().st_size == 0:
+        raise FileRefusedError("Tệp rỗng (0 byte). Xuất lại tệp từ phần mềm ghi chỉ số rồi nạp lại.")
+    try:
+        yield from (_parquet(path) if channel == "parquet" else _csv(path))
+    except (pa.ArrowInvalid, OSError) as error:
+        raise FileRefusedError(_broken(channel, error)) from error
+
+
+def _broken(channel: str, error: Exception) -> str:
+    if channel == "parquet":
+        return f"Tệp Parquet bị cụt hoặc không phải Parquet ({error}). Xuất hoặc tải lại tệp rồi nạp lại."
+    if "UTF8" in str(error) or "UTF-8" in str(error):
+        return f"Tệp không phải UTF-8 ({error}). Lưu lại dạng «CSV UTF-8» rồi nạp lại."
+    return f"Không đọc được CSV ({error}). Lưu lại dạng «CSV UTF-8» rồi nạp lại."
+
+
+def _check_header(given: list[str]) -> None:
+    """Refuse a header that lacks a column or has one we do not know; name them and show the right one."""
+    missing = [name for name in REQUIRED if name not in given]
+    unexpected = [name or "(trống)" for name in given if name not in (*COLUMNS, *GIVEN_BACK)]
+    twice = sorted({name for name in given if given.count(name) > 1})
+    if not (missing or unexpected or twice):
+        return
+    said = [
+        f"{label}: {', '.join(names)}"
+        for label, names in (("thiếu cột", missing), ("cột lạ", unexpected), ("cột lặp", twice))
+        if names
+    ]
+    raise FileRefusedError(
+        f"Dòng tiêu đề sai — {'; '.join(said)}. Tiêu đề đúng: {','.join(COLUMNS)} (quality được phép bỏ). "
+        "Sửa dòng đầu của tệp rồi nạp lại."
+    )
+
+
+def _name(text: str) -> str:
+    return text.strip().strip('"').strip().lower()
+
+
+def _csv(path: Path) -> Iterator[Chunk]:
+    delimiter, names = _csv_header(path)
+    malformed: list[tuple[int, str]] = []
+
+    def keep(line: Any) -> str:
+        malformed.append((line.number - 1, line.text))
+        return "skip"
+
+    with path.open("rb") as source:
+        reader = pa_csv.open_csv(
+            source,
+            # One thread: only then does Arrow number the lines it cannot split.
+            read_options=pa_csv.ReadOptions(
+                use_threads=False, block_size=_BLOCK_BYTES, column_names=names, skip_rows=1
+            ),
+            parse_options=pa_csv.ParseOptions(
+                delimiter=delimiter, invalid_row_handler=keep, newlines_in_values=False
+            ),
+            convert_options=pa_csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+            ),
+        )
+        yield from _gather(reader, malformed, source)
+
+
+def _gather(
+    batches: Iterator[pa.RecordBatch], malformed: list[tuple[int, str]], source: BinaryIO | None
+) -> Iterator[Chunk]:
+    """Put small batches together to chunks, numbering the rows; malformed lines keep their places."""
+    waiting: list[pl.DataFrame] = []
+    count, last = 0, 0
+    for batch in batches:
+        rows = _text_columns(pl.DataFrame(batch))
+        waiting.append(rows)
+        count += rows.height
+        if count >= CHUNK_ROWS:
+            chunk = _numbered(waiting, malformed, last, source)
+            last = _last_row(chunk, last)
+            waiting, count = [], 0
+            yield chunk
+    if waiting or malformed:
+        yield _numbered(waiting, malformed, last, source)
+
+
+def _last_row(chunk: Chunk, before: int) -> int:
+    return max(before, *(row for row, _ in chunk.malformed), *(int(row) for row in chunk.rows["row"].tail(1)))
+
+
+def _numbered(
+    parts: list[pl.DataFrame], malformed: list[tuple[int, str]], before: int, source: BinaryIO | None
+) -> Chunk:
+    rows = pl.concat(parts) if parts else pl.DataFrame(schema=dict.fromkeys(COLUMNS, pl.String))
+    # Arrow reads ahead: a malformed line that belongs to a later chunk waits for it.
+    end, bad = before + rows.height, []
+    for number, text in sorted(malformed):
+        if number <= end + 1:
+            bad.append((number, text))
+            end += 1
+    malformed[:] = [line for line in malformed if line not in bad]
+    taken = {number for number, _ in bad}
+    numbers = (
+        [n for n in range(before + 1, end + 1) if n not in taken] if taken else range(before + 1, end + 1)
+    )
+    numbered = rows.with_columns(row=pl.Series(numbers, dtype=pl.Int64))
+    return Chunk(numbered, bad, source.tell() if source else 0)
+
+
+def _text_columns(rows: pl.DataFrame) -> pl.DataFrame:
+    """Give the file's columns as stripped text, empty for null; add those left out."""
+    text = []
+    for name in COLUMNS:
+        if name not in rows.columns:
+            text.append(pl.lit("").alias(name))
+            continue
+        column = pl.col(name)
+        if isinstance(rows.schema[name], pl.Datetime):
+            column = column.dt.date()
+        text.append(column.cast(pl.String).fill_null("").str.strip_chars().alias(name))
+    return rows.select(text)
+
+
+def _csv_header(path: Path) -> tuple[str, list[str]]:
+    with path.open("rb") as source:
+        head = source.read(_HEADER_BYTES)
+    try:
+        line = head.split(b"\n", 1)[0].decode("utf-8-sig").rstrip("\r")
+    except UnicodeDecodeError as error:
+        raise FileRefusedError("Tệp không phải UTF-8. Lưu lại dạng «CSV UTF-8» rồi nạp lại.") from error
+    delimiter = max(";,\t", key=line.count)
+    names = [_name(part) for part in line.split(delimiter)]
+    _check_header(names)
+    return delimiter, names
+
+
+def _parquet(path: Path) -> Iterator[Chunk]:
+    with pa_parquet.ParquetFile(path) as file:
+        given = [_name(name) for name in file.schema_arrow.names]
+        _check_header(given)
+        size, total, before = path.stat().st_size, max(1, file.metadata.num_rows), 0
+        wanted = [name for name in file.schema_arrow.names if _name(name) in COLUMNS]
+        for batch in file.iter_batches(batch_size=CHUNK_ROWS, columns=wanted):
+            frame = pl.DataFrame(batch).rename(_name)
+            chunk = _numbered([_text_columns(frame)], [], before, None)
+            before += frame.height
+            chunk.done = size * before // total
+            yield chunk

@@ -1,0 +1,199 @@
+"""Write judged chunks: COPY the good rows, replace estimates, give the bad rows back."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+from django.conf import settings
+
+from thapsang.domain.metering.operations import judging
+from thapsang.domain.metering.operations.checking import located, typed
+from thapsang.domain.metering.operations.months import ensure_months
+from thapsang.domain.metering.operations.reading_files import COLUMNS, Chunk
+from thapsang.domain.metering.operations.rejections import explain, raw_json
+from thapsang.domain.metering.operations.staging import stage
+from thapsang.domain.metering.types import reading_policy
+from thapsang.kit.bulk.copy import copy_rows, execute, fetch
+
+if TYPE_CHECKING:
+    from adbc_driver_manager.dbapi import Connection
+
+_BACK, _AHEAD = timedelta(days=70), timedelta(days=40)
+"""How far around a chunk's dates readings are fetched: two monthly ones back, one ahead."""
+
+_AROUND = """
+SELECT w.register, m.read_on, m.value, m.quality FROM wanted_register w
+JOIN metering_reading m ON m.register_id = w.register WHERE m.read_on BETWEEN '{first}' AND '{last}'
+"""
+_BEFORE = """
+SELECT w.register, b.read_on, b.value, b.quality FROM lonely_register w CROSS JOIN LATERAL (
+    SELECT read_on, value, quality FROM metering_reading m
+    WHERE m.register_id = w.register AND m.read_on < '{first}' ORDER BY m.read_on DESC LIMIT 1) b
+"""
+_REPLACE = """
+UPDATE metering_reading m SET value = s.value, quality = s.quality, source = s.source,
+       import_file_id = s.import_file_id
+FROM better_reading s WHERE m.register_id = s.register_id AND m.read_on = s.read_on
+"""
+_GIVE_BACK = """
+INSERT INTO metering_rejectedreading (import_file_id, row, raw, action, code, reason, remedy)
+SELECT {import_id}, row, raw::jsonb, action, code, reason, remedy FROM given_back
+"""
+_OUTDATE = """
+UPDATE metering_rejectedreading SET resolved_at = now()
+WHERE import_file_id = {import_id} AND resolved_at IS NULL
+"""
+_MISSING = """
+SELECT b.code AS book, '{day}' AS read_on, count(*) AS missing
+FROM customers_supplypoint p JOIN network_readingbook b ON b.id = p.book_id
+JOIN metering_installation i ON i.supply_point_id = p.id AND i.start <= '{day}'
+     AND (i."end" IS NULL OR i."end" > '{day}')
+JOIN metering_register r ON r.installation_id = i.id
+LEFT JOIN metering_reading m ON m.register_id = r.id AND m.read_on = '{day}'
+WHERE p.book_id IN ({books}) AND p.status = 'active' AND m.register_id IS NULL
+  AND b.reading_day = extract(day FROM date '{day}')
+GROUP BY b.code ORDER BY b.code
+"""
+_FINISH = """
+UPDATE metering_readingimport SET status = 'finished', problem = '', rows = {rows}, accepted = {accepted},
+       replaced = {replaced}, repeated = {repeated}, rejected = {rejected}, flagged = {flagged}, done = size,
+       missing = '{missing}'::jsonb, finished_at = now() WHERE id = {import_id}
+"""
+
+
+class ImportWriter:
+    """Takes the chunks of one file into one open transaction and counts what became of the rows."""
+
+    def __init__(self, link: Connection, import_id: int, channel: str, reason: str, today: date) -> None:
+        self._link, self._import_id, self._today = link, import_id, today
+        self._source = "ami" if channel == "ami" else "import"
+        self._policy = reading_policy(settings.POLICIES / settings.DISTRIBUTOR, today)
+        self._covered: set[tuple[date, int]] = set()
+        self.rows, self.counts, self.by_code = 0, Counter[str](), Counter[str]()
+        quoted = reason.replace("'", "''")
+        execute(link, f"SELECT set_config('thapsang.correction', '{quoted}', true)")
+        execute(link, _OUTDATE.format(import_id=import_id))
+
+    def write(self, chunk: Chunk) -> None:
+        """Judge and write one chunk."""
+        self.rows += chunk.rows.height + len(chunk.malformed)
+        rows = typed(chunk.rows, self._today)
+        fine = rows.filter(pl.col("code").is_null())
+        placed = located(self._link, fine) if fine.height else fine.with_columns(register_id=None, book=None)
+        candidates = placed.filter(pl.col("code").is_null())
+        self._give_back(rows.filter(pl.col("code").is_not_null()), {}, "reject")
+        self._give_back(placed.filter(pl.col("code").is_not_null()), {}, "reject")
+        self._give_back_malformed(chunk.malformed)
+        if candidates.height:
+            self._write_candidates(candidates)
+
+    def _write_candidates(self, rows: pl.DataFrame) -> None:
+        days = rows["day"]
+        first, last = _date(days.min()), _date(days.max())
+        ensure_months(first, last)
+        candidates = rows.select(
+            "row",
+            "digits",
+            "multiplier",
+            register="register_id",
+            read_on="day",
+            value="number",
+            quality="mark",
+        ).select([pl.col(name).cast(kind) for name, kind in judging.CANDIDATE.items()])
+        judged = judging.judge(candidates, self._known(candidates, first, last), self._policy)
+        self._copy(judged.filter(pl.col("verdict") == "accept"))
+        self._replace(judged.filter(pl.col("verdict") == "replace"))
+        self.counts["repeated"] += judged.filter(pl.col("verdict") == "repeat").height
+        for action, column in (("reject", "code"), ("flag", "flag")):
+            told = judged.filter(pl.col(column).is_not_null())
+            figures = {r["row"]: r for r in told.drop("code", "flag").iter_rows(named=True)}
+            back = rows.drop("code").join(told.select("row", code=column), on="row")
+            self._give_back(back, figures, action)
+        self._covered.update(rows.select("day", "book").unique().iter_rows())
+
+    def _known(self, candidates: pl.DataFrame, first: date, last: date) -> pl.DataFrame:
+        """Fetch what is known of the chunk's registers: around its dates, a year ago, and the last before."""
+        registers = candidates.select("register").unique()
+        stage(self._link, "wanted_register", registers)
+        around = self._fetch(_AROUND, first=first - _BACK, last=last + _AHEAD)
+        year = self._fetch(_AROUND, first=_year_before(first - _AHEAD), last=_year_before(last))
+        met = around.filter(pl.col("read_on") < first).select("register").unique()
+        lonely = registers.join(met, on="register", how="anti")
+        parts = [around, year]
+        if lonely.height:
+            stage(self._link, "lonely_register", lonely)
+            parts.append(self._fetch(_BEFORE, first=first - _BACK))
+        return pl.concat(parts).unique(["register", "read_on"])
+
+    def _fetch(self, sql: str, **days: date) -> pl.DataFrame:
+        rows = fetch(self._link, sql.format(**{name: f"{day:%Y-%m-%d}" for name, day in days.items()}))
+        return pl.DataFrame(rows, schema=judging.KNOWN)
+
+    def _stored(self, rows: pl.DataFrame) -> pl.DataFrame:
+        return rows.select(
+            "read_on", "value", "quality", register_id="register", source=pl.lit(self._source),
+            import_file_id=pl.lit(self._import_id, pl.Int64),
+        )  # fmt: skip
+
+    def _copy(self, rows: pl.DataFrame) -> None:
+        self.counts["accepted"] += copy_rows(self._link, "metering_reading", self._stored(rows).to_arrow())
+
+    def _replace(self, rows: pl.DataFrame) -> None:
+        if rows.is_empty():
+            return
+        stage(self._link, "better_reading", self._stored(rows))
+        execute(self._link, _REPLACE)
+        self.counts["accepted"] += rows.height
+        self.counts["replaced"] += rows.height
+
+    def _give_back_malformed(self, lines: list[tuple[int, str]]) -> None:
+        reason, remedy = explain("malformed", {})
+        self._insert([
+            {"row": row, "raw": json.dumps({"line": text}, ensure_ascii=False), "action": "reject",
+             "code": "malformed", "reason": reason, "remedy": remedy}
+            for row, text in lines
+        ])  # fmt: skip
+
+    def _give_back(self, rows: pl.DataFrame, figures: dict[int, dict[str, Any]], action: str) -> None:
+        back = []
+        for row in rows.iter_rows(named=True):
+            reason, remedy = explain(row["code"], {**figures.get(row["row"], {}), **row})
+            back.append({
+                "row": row["row"], "raw": raw_json(row, COLUMNS), "action": action, "code": row["code"],
+                "reason": reason, "remedy": remedy,
+            })  # fmt: skip
+        self._insert(back)
+
+    def _insert(self, back: list[dict[str, Any]]) -> None:
+        if not back:
+            return
+        stage(self._link, "given_back", pl.DataFrame(back))
+        execute(self._link, _GIVE_BACK.format(import_id=self._import_id))
+        self.counts["rejected" if back[0]["action"] == "reject" else "flagged"] += len(back)
+        self.by_code.update(row["code"] for row in back)
+
+    def finish(self, at: datetime) -> None:
+        """Count what the books in the file still lack, and close the import."""
+        missing: list[dict[str, Any]] = []
+        for day in sorted({day for day, _ in self._covered}):
+            books = ",".join(str(int(book)) for when, book in self._covered if when == day)
+            missing += fetch(self._link, _MISSING.format(day=f"{day:%Y-%m-%d}", books=books)).to_pylist()
+        counts = {
+            name: self.counts[name] for name in ("accepted", "replaced", "repeated", "rejected", "flagged")
+        }
+        told = json.dumps(missing).replace("'", "''")
+        execute(self._link, _FINISH.format(import_id=self._import_id, rows=self.rows, missing=told, **counts))
+
+
+def _date(value: Any) -> date:
+    if not isinstance(value, date):
+        raise TypeError(f"{value!r} is no date")
+    return value
+
+
+def _year_before(day: date) -> date:
+    return day.replace(year=day.year - 1, day=min(day.day, 28) if day.month == 2 else day.day)
