@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from importlib import import_module
 
 import typer
 
@@ -16,36 +18,51 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
+COMMANDS = {
+    "rate": "rate:rate",
+    "doctor": "doctor:doctor",
+    "migrate": "database:migrate",
+    "serve": "serving:serve",
+    "worker": "serving:worker",
+    "twins": "twins:twins",
+}
+"""Single commands: name → module:function of this package."""
+
+GROUPS = {
+    "bills": "bills:app",
+    "readings": "readings:app",
+    "customers": "customers:app",
+    "payments": "payments:app",
+    "policy": "policy:app",
+    "demo": "demo:app",
+    "staff": "staff:app",
+    "audit": "audit:app",
+    "api": "payments:api",
+    "keys": "keys:app",
+    "db": "database:app",
+}
+"""Groups of commands: name → module:Typer of this package."""
+
 
 def main() -> None:
-    """Set Django up, attach the groups and run."""
+    """Set Django up, attach the commands asked for and run."""
     import django
 
     django.setup()
-    attach()
+    attach(*sys.argv[1:2])
     app()
 
 
-def attach() -> None:
-    """Attach every group of commands; each lives in a module of its own."""
-    from thapsang.interfaces.cli import database, serving
-
-    app.add_typer(database.app, name="db")
-    from thapsang.interfaces.cli import audit, staff
-
-    app.add_typer(staff.app, name="staff")
-    app.add_typer(audit.app, name="audit")
-    from thapsang.interfaces.cli import policy, rate
-
-    app.command("rate")(rate.rate)
-    app.add_typer(policy.app, name="policy")
-    from thapsang.interfaces.cli import payments, twins
-
-    app.add_typer(payments.api, name="api")
-    app.add_typer(payments.app, name="payments")
-    app.command("twins")(twins.twins)
-    app.command("serve")(serving.serve)
-    app.command("migrate")(database.migrate)
+def attach(*wanted: str) -> None:
+    """Attach the named command or group; all of them when none of that name exists (help, a slip of the pen)."""
+    known = {**COMMANDS, **GROUPS}
+    for name in [word for word in wanted if word in known] or known:
+        module, attribute = known[name].split(":")
+        found = getattr(import_module(f"thapsang.interfaces.cli.{module}"), attribute)
+        if name in COMMANDS:
+            app.command(name)(found)
+        else:
+            app.add_typer(found, name=name)
 
 
 if __name__ == "__main__":

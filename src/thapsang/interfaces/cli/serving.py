@@ -1,8 +1,9 @@
-"""`thapsang serve`: the web server."""
+"""`thapsang serve` and `thapsang worker`: the two processes of an installation."""
 
 from __future__ import annotations
 
 import typer
+from django.core.management import call_command
 from granian import Granian
 from granian.constants import Interfaces
 
@@ -17,3 +18,8 @@ def serve(
         "thapsang.config.wsgi:application", address=host, port=port, workers=workers,
         blocking_threads=4, interface=Interfaces.WSGI, log_access=False, websockets=False,
     ).serve()  # fmt: skip
+
+
+def worker(concurrency: int = typer.Option(2, help="Jobs at the same time.")) -> None:
+    """Do the work that waits in the queue: imports, bill runs, events."""
+    call_command("procrastinate", "worker", concurrency=concurrency)
