@@ -70,13 +70,11 @@ def compute(
     usage, issues = pl.DataFrame(usage_table), pl.DataFrame(issues_table)
     terms = _terms(link, books, period)
     if billed is not None and len(billed):
-        usage, issues, terms = (
-            t.filter(~pl.col("point").is_in(billed.implode())) for t in (usage, issues, terms)
-        )
+        new = ~pl.col("point").is_in(billed.implode())
+        usage, issues, terms = (table.filter(new) for table in (usage, issues, terms))
     if only is not None:
-        points, usage, issues, terms = (
-            t.filter(pl.col("point") == only) for t in (points, usage, issues, terms)
-        )
+        one = pl.col("point") == only
+        points, usage, issues, terms = (table.filter(one) for table in (points, usage, issues, terms))
     return _rated(book, points, usage, issues, terms)
 
 

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from thapsang.domain.billing import queries
+from thapsang.domain.billing import bulk, queries
 from thapsang.domain.billing.types import BillDetail, LineView, UnknownBillError, bill_code
-from thapsang.domain.customers import queries as customers
-from thapsang.domain.network import queries as network
 from thapsang.domain.tariffs import queries as tariffs
 from thapsang.engines.rating import Reference, TariffBook
 from thapsang.journeys.run_billing.computing import Computed, compute
@@ -49,16 +47,9 @@ def explain(*, bill_id: int) -> Explanation:
 
 def _derive(detail: BillDetail, book: TariffBook) -> Computed:
     bill = detail.bill
-    number = customers.supply_point(supply_point_id=bill.supply_point_id).book_id
-    [view] = [found for found in network.books() if found.id == number]
     with bulk_connection() as link:
-        return compute(
-            link,
-            book=book,
-            period=bill.period,
-            books={view.reading_day: [view.id]},
-            only=bill.supply_point_id,
-        )
+        number, day = bulk.book_of_point(link, point=bill.supply_point_id)
+        return compute(link, book=book, period=bill.period, books={day: [number]}, only=bill.supply_point_id)
 
 
 def _differences(detail: BillDetail, computed: Computed) -> list[str]:

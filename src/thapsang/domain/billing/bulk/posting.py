@@ -73,8 +73,9 @@ def insert_exceptions(link: Connection, *, run_id: int, exceptions: pa.Table, at
     if exceptions.num_rows == 0:
         return
     execute(link, "DROP TABLE IF EXISTS pg_temp.billing_problem")
-    execute(link, "CREATE TEMP TABLE billing_problem (point bigint, code text, detail text) ON COMMIT DROP")
-    copy_rows(link, "billing_problem", exceptions.select(["point", "code", "detail"]))
+    with link.cursor() as cursor:
+        staged = exceptions.select(["point", "code", "detail"])
+        cursor.adbc_ingest("billing_problem", staged, mode="create", temporary=True)
     execute(
         link,
         "INSERT INTO billing_billingexception AS e "  # noqa: S608 - integers and a timestamp

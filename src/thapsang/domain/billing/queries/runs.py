@@ -29,16 +29,19 @@ def run_progress(*, period: date) -> Progress | None:
     found = run(period=period)
     if found is None:
         return None
+    done = Q(status="done")
     sums = BillRunBook.objects.filter(run_id=found.id).aggregate(
-        books=Count("id"), done=Count("id", filter=Q(status="done")), failed=Count("id", filter=Q(status="failed")),
-        points=Sum("points", default=0), points_done=Sum("points", default=0, filter=Q(status="done")),
-        bills=Sum("bills", default=0), exceptions=Sum("exceptions", default=0),
-        kwh=Sum("kwh", default=0), total=Sum("total", default=0),
-    )  # fmt: skip
-    return Progress(
-        period, found.status, sums["books"], sums["done"], sums["failed"], sums["points"], sums["points_done"],
-        sums["bills"], sums["exceptions"], sums["kwh"], sums["total"], found.started_at, found.finished_at,
-    )  # fmt: skip
+        book_count=Count("id"),
+        done_count=Count("id", filter=done),
+        failed_count=Count("id", filter=Q(status="failed")),
+        point_count=Sum("points", default=0),
+        points_done=Sum("points", default=0, filter=done),
+        bill_count=Sum("bills", default=0),
+        exception_count=Sum("exceptions", default=0),
+        kwh_sum=Sum("kwh", default=0),
+        total_sum=Sum("total", default=0),
+    )
+    return Progress(period, found.status, *sums.values(), found.started_at, found.finished_at)
 
 
 def failed_books(*, run_id: int) -> list[tuple[str, str]]:
