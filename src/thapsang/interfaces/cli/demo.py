@@ -1,0 +1,86 @@
+"""`thapsang demo …`: the demonstration province."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict
+
+import typer
+from django.utils import timezone
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from thapsang.interfaces.cli.database import database
+from thapsang.journeys.load_demo import DemoError, Loaded
+from thapsang.journeys.load_demo import load as load_province
+from thapsang.journeys.load_demo import logins as known_people
+
+app = typer.Typer(
+    help="The demonstration province: invented people, published proportions.", no_args_is_help=True
+)
+
+
+@app.command()
+def load(
+    customers: int = typer.Option(20_000, help="How many customers, from 100 to 1,200,000."),
+    seed: int = typer.Option(40, help="The same seed and size give the same province."),
+    fresh: bool = typer.Option(
+        False, "--fresh", help="Wipe a province that is there, with its bills and payments."
+    ),
+    as_json: bool = typer.Option(False, "--json", help="Print the outcome as JSON."),
+) -> None:
+    """Load the demonstration province: Nghệ An with 13 months of readings up to this month's first day.
+
+    All or nothing: a load that was killed leaves nothing behind and can be started again.
+    """
+    started = time.monotonic()
+    with database():
+        try:
+            loaded = _load(customers, seed, fresh, quiet=as_json)
+        except DemoError as error:
+            typer.echo(f"Not loaded: {error}", err=True)
+            raise typer.Exit(1) from error
+    _tell(loaded, time.monotonic() - started, as_json=as_json)
+
+
+def _load(customers: int, seed: int, fresh: bool, *, quiet: bool) -> Loaded:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=quiet) as bars:
+        tasks = {}
+
+        def progress(stage: str, done: int, total: int) -> None:
+            name = stage.partition(":")[0]
+            if name not in tasks:
+                tasks[name] = bars.add_task(name)
+            bars.update(tasks[name], description=stage, completed=done, total=total)
+
+        return load_province(
+            customers=customers, at=timezone.now(), seed=seed, fresh=fresh, progress=progress
+        )
+
+
+def _tell(loaded: Loaded, seconds: float, *, as_json: bool) -> None:
+    facts = asdict(loaded) | {"seconds": round(seconds, 1)}
+    if as_json:
+        typer.echo(json.dumps(facts, default=str))
+        return
+    verb = "was loaded already" if loaded.already else f"loaded in {seconds:.0f} s"
+    typer.echo(
+        f"The province {verb}: {loaded.customers:,} customers, {loaded.points:,} supply points, "
+        f"{loaded.readings:,} readings from {loaded.first_reading} to {loaded.last_reading}."
+    )
+
+
+@app.command()
+def logins(as_json: bool = typer.Option(False, "--json", help="Print as JSON.")) -> None:
+    """Print the customers one can sign in as: phone numbers; the one-time code comes to the sandbox inbox."""
+    people = known_people()
+    if as_json:
+        typer.echo(json.dumps({"customers": people}, ensure_ascii=False))
+        return
+    table = Table("who", "name", "customer code", "phone")
+    for person in people:
+        table.add_row(person["about"]["en"], person["name"], person["customer_code"], person["phone"])
+    Console().print(table)
