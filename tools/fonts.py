@@ -1,7 +1,7 @@
-"""Cut Be Vietnam Pro down to what we need: Latin and Vietnamese, two weights; woff2 for pages, TrueType for PDF.
+"""Cut Be Vietnam Pro to Latin and Vietnamese, two weights; woff2 for pages, TrueType for PDF.
 
-The font's figures are proportional (its 1 is half as wide as its 0), and columns of money must line up: tabular
-figures are added as the usual `tnum` feature. The font's licence (OFL, no reserved name) allows both.
+The font's figures are proportional (its 1 is half as wide as its 0), and columns of money must line up:
+tabular figures are added as the usual `tnum` feature. The font's licence (OFL, no reserved name) allows both.
 
 Run `.venv/bin/python tools/fonts.py` after a new version of the font package; the results are committed.
 """
@@ -25,7 +25,7 @@ FIGURE_WIDTH = 664
 WEIGHTS = {"Regular": "400", "SemiBold": "600"}
 TONES = "\u0300\u0301\u0303\u0309\u0323"
 BASES = "aăâeêioôơuưyAĂÂEÊIOÔƠUƯY"
-PUNCTUATION = "\u00a0\u00ab\u00bb\u00b0\u00b1\u00b2\u00b7\u00d7\u2013\u2014\u2018\u2019\u201c\u201d\u2022\u2026\u2032\u20ab\u2190\u2192\u2212\u2264\u2265\u202f"
+PUNCTUATION = "\u00a0«»°±²·×–—‘’“”•…′₫−≤≥"
 
 
 def letters() -> str:
@@ -95,4 +95,6 @@ if __name__ == "__main__":
         for style, weight in WEIGHTS.items():
             made = cut(style, weight, flavor, folder)
             print(f"{made.name}: {made.stat().st_size:,} bytes")
-        (folder / "LICENSE").write_text((SOURCE.parent / "LICENSE").read_text(encoding="utf-8"), encoding="utf-8")
+        (folder / "LICENSE").write_text(
+            (SOURCE.parent / "LICENSE").read_text(encoding="utf-8"), encoding="utf-8"
+        )

@@ -1,4 +1,4 @@
-"""Messages that were sent, or tried, and the one-time codes that prove a phone is in the hand of who says so."""
+"""Messages that were sent, or tried, and the one-time codes that prove who holds a phone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from thapsang.kit.privacy.marking import Privacy
 class Message(models.Model):
     """One message to one address through one channel."""
 
-    privacy = Privacy(sensitive=("address_cipher",), none=("channel", "template", "status", "provider_reference", "problem"))
+    privacy = Privacy(
+        sensitive=("address_cipher",), none=("channel", "template", "status", "provider_reference", "problem")
+    )
 
     channel = models.CharField(max_length=8)
     template = models.CharField(max_length=40)
@@ -25,9 +27,11 @@ class Message(models.Model):
 
 
 class PhoneCode(models.Model):
-    """A one-time code sent to a phone (docs/adr/0011). Neither the code nor the number can be read from the row."""
+    """A one-time code sent to a phone (docs/adr/0011); neither it nor the number can be read from the row."""
 
-    privacy = Privacy(sensitive=("phone_cipher", "phone_index", "sender_index", "code_hash"), none=("purpose",))
+    privacy = Privacy(
+        sensitive=("phone_cipher", "phone_index", "sender_index", "code_hash"), none=("purpose",)
+    )
 
     purpose = models.CharField(max_length=20)
     phone_cipher = models.BinaryField(editable=False)

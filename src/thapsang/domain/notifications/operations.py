@@ -61,9 +61,7 @@ def _dispatch(message_id: int, phone: str, text: str) -> None:
 
 
 @transaction_required
-def new_phone_code(
-    *, purpose: str, phone: str, sender: str, known: bool, at: datetime
-) -> tuple[int, str]:
+def new_phone_code(*, purpose: str, phone: str, sender: str, known: bool, at: datetime) -> tuple[int, str]:
     """Make a one-time code for `phone`; return its number and the six digits to send.
 
     `sender` is the network address that asked. With `known` false the row counts towards the limits like any
@@ -86,7 +84,7 @@ def new_phone_code(
 
 
 def _lock(*keys: bytes) -> None:
-    """Hold the keys until the transaction ends, in one order, so that two requests cannot both pass a limit."""
+    """Hold the keys until the transaction ends, in one order: two requests cannot both pass a limit."""
     numbers = sorted(int.from_bytes(key[:8], "big", signed=True) for key in keys)
     with connection.cursor() as cursor:
         for number in numbers:
@@ -108,7 +106,7 @@ def _hash(code_id: int, code: str) -> bytes:
 
 @transaction_required
 def check_phone_code(*, code_id: int, purpose: str, code: str, at: datetime) -> str | None:
-    """Return the phone (E.164) if `code` fits, once; None when it does not, has expired or was tried five times.
+    """Return the phone (E.164) if `code` fits, once; None when it is wrong, expired or tried too often.
 
     Every call counts as a try, before it is known whether the code fits.
     """

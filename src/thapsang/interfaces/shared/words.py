@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -10,9 +11,19 @@ from django.utils.translation import get_language, gettext
 
 NARROW = "\u00a0"
 ENGLISH_MONTHS = (
-    "January", "February", "March", "April", "May", "June",
-    "July", "August", "September", "October", "November", "December",
-)  # fmt: skip
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
 
 
 def _english() -> bool:
@@ -52,7 +63,11 @@ def clock(value: datetime) -> str:
 
 def month(value: date) -> str:
     """Tháng 10/2026 with a small letter, or October 2026."""
-    return f"{ENGLISH_MONTHS[value.month - 1]} {value.year}" if _english() else f"tháng {value.month}/{value.year}"
+    return (
+        f"{ENGLISH_MONTHS[value.month - 1]} {value.year}"
+        if _english()
+        else f"tháng {value.month}/{value.year}"
+    )
 
 
 def short_month(value: date) -> str:
@@ -62,7 +77,11 @@ def short_month(value: date) -> str:
 
 def percent(basis_points: int) -> str:
     """800 → 8 %."""
-    shown = f"{Decimal(basis_points) / 100:f}".rstrip("0").rstrip(".") if basis_points % 100 else str(basis_points // 100)
+    shown = (
+        f"{Decimal(basis_points) / 100:f}".rstrip("0").rstrip(".")
+        if basis_points % 100
+        else str(basis_points // 100)
+    )
     return f"{shown if _english() else shown.replace('.', ',')}{NARROW}%"
 
 
@@ -84,3 +103,18 @@ def category(name: str) -> str:
         "hospital-school": gettext("Bệnh viện, nhà trẻ, trường học"),
         "lighting-admin": gettext("Hành chính, chiếu sáng công cộng"),
     }.get(name, name)
+
+
+def voltage(name: str) -> str:
+    """Voltage band of a price in words."""
+    return {
+        "ge110": gettext("từ 110 kV"),
+        "22to110": gettext("22 đến dưới 110 kV"),
+        "6to22": gettext("6 đến dưới 22 kV"),
+        "lt6": gettext("dưới 6 kV"),
+    }.get(name, name)
+
+
+def voltages(names: Sequence[str]) -> str:
+    """Several voltage bands in words; all four are simply every voltage."""
+    return gettext("mọi cấp điện áp") if len(names) == 4 else "; ".join(voltage(name) for name in names)

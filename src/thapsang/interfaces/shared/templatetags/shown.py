@@ -6,14 +6,26 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from thapsang.interfaces.shared import words
+from thapsang.interfaces.shared import charts, words
 
 register = template.Library()
 for _filter in (
-    words.number, words.dong, words.kwh, words.day, words.last_day, words.clock, words.month, words.short_month,
-    words.percent, words.households, words.category,
-):  # fmt: skip
+    words.number,
+    words.dong,
+    words.kwh,
+    words.day,
+    words.last_day,
+    words.clock,
+    words.month,
+    words.short_month,
+    words.percent,
+    words.households,
+    words.category,
+    words.voltages,
+):
     register.filter(_filter.__name__, _filter)
+
+register.simple_tag(charts.share_bar, name="share_bar")
 
 PATHS = {
     "next": '<path d="m9 5 7 7-7 7"/>',
@@ -37,7 +49,7 @@ def icon(name: str, size: int = 24) -> SafeString:
     """Draw an icon in the colour of the text around it; screen readers pass over it."""
     return format_html(
         '<svg class="icon" width="{0}" height="{0}" viewBox="0 0 24 24" fill="none" stroke="currentColor" '
-        'stroke-width="2" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true" focusable="false">{1}</svg>',
+        'stroke-width="2" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">{1}</svg>',
         size,
         mark_safe(PATHS[name]),  # noqa: S308 - our own constants
     )

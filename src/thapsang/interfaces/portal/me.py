@@ -1,0 +1,61 @@
+"""Who the signed-in customer is: the customers behind the phone, and what is theirs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING
+
+from django.http import Http404, HttpRequest
+from django.utils import timezone
+
+from thapsang.domain.billing import queries as billing
+from thapsang.domain.customers import queries as customers
+from thapsang.kit.identity.people import phone_of
+
+if TYPE_CHECKING:
+    from thapsang.domain.billing.types import BillDetail
+    from thapsang.domain.customers.types import CustomerView, SupplyPointView
+
+
+@dataclass
+class Me:
+    """The customers of one phone and their supply points, read once a request."""
+
+    customers: list[CustomerView]
+    points: list[SupplyPointView] = field(default_factory=list)
+
+    @property
+    def customer_ids(self) -> set[int]:
+        """Numbers of the customers."""
+        return {customer.id for customer in self.customers}
+
+    def point(self, supply_point_id: int) -> SupplyPointView | None:
+        """Return one of my points, or None."""
+        return next((point for point in self.points if point.id == supply_point_id), None)
+
+
+def today() -> date:
+    """Return today's date in Vietnam."""
+    return timezone.localdate()
+
+
+def me(request: HttpRequest) -> Me:
+    """Return the customers of the signed-in phone; kept on the request."""
+    known: Me | None = getattr(request, "portal_me", None)
+    if known is not None:
+        return known
+    phone = phone_of(request.user) if request.user.is_authenticated else None
+    mine = customers.customers_by_phone(phone=phone) if phone else []
+    points = customers.supply_points_of(customer_ids=[c.id for c in mine], on=today()) if mine else []
+    found = Me(mine, points)
+    request.portal_me = found  # type: ignore[attr-defined]
+    return found
+
+
+def my_bill(request: HttpRequest, bill_id: int) -> BillDetail:
+    """Return the bill if it is mine. Raises Http404 otherwise: another's bill does not exist for me."""
+    detail = billing.bill(bill_id=bill_id)
+    if detail is None or detail.bill.customer_id not in me(request).customer_ids:
+        raise Http404
+    return detail

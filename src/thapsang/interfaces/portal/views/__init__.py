@@ -1,0 +1,1 @@
+"""The portal's views: translate in, call one query or journey, translate out."""

@@ -1,0 +1,197 @@
+"""A bill in plain words: what was used, how each amount came about, and the law behind each price.
+
+Shared by the portal's page and the printed bill, so that both say the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Protocol
+
+from django.utils.translation import gettext, ngettext
+
+from thapsang.domain.billing.types import LineView
+from thapsang.interfaces.shared import words
+from thapsang.interfaces.shared.charts import MonthBar
+
+HOUSEHOLD = frozenset({"residential", "residential-prepaid", "tenant"})
+
+
+class Usage(Protocol):
+    """What is read of a month's use."""
+
+    @property
+    def month(self) -> date: ...  # noqa: D102
+    @property
+    def kwh(self) -> int: ...  # noqa: D102
+    @property
+    def estimated(self) -> bool: ...  # noqa: D102
+
+
+class Law(Protocol):
+    """What is read of a legal reference: one line of text, and what is not certain about it."""
+
+    @property
+    def text(self) -> str: ...  # noqa: D102
+    @property
+    def doubt(self) -> str: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class ShownLine:
+    """One line of a bill as it is shown."""
+
+    said: str
+    """In words: "50 kWh đầu tiên"."""
+    name: str
+    """Short name: "Bậc 1"."""
+    kwh: int
+    price: int
+    amount: int
+    share: float
+    """Part of the bill's net amount, 0 to 1."""
+    measured: bool
+    """False for reactive power, where kWh and price say nothing to a reader."""
+    law: Law | None
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Days at one set of prices; several where a price or the household count changed in between."""
+
+    start: date
+    end: date
+    lines: list[ShownLine]
+
+
+def stretches(lines: Sequence[LineView], net: int, laws: Mapping[int, Law]) -> list[Stretch]:
+    """Group the lines by their days and put each into words."""
+    found: dict[tuple[date, date], list[LineView]] = {}
+    for line in lines:
+        found.setdefault((line.start, line.end), []).append(line)
+    return [
+        Stretch(start, end, [_shown(line, i, len(group), net, laws) for i, line in enumerate(group)])
+        for (start, end), group in found.items()
+    ]
+
+
+def _shown(line: LineView, index: int, count: int, net: int, laws: Mapping[int, Law]) -> ShownLine:
+    return ShownLine(
+        said=_said(line, index, count),
+        name=_name(line),
+        kwh=line.kwh,
+        price=line.price,
+        amount=line.amount,
+        share=line.amount / net if net else 0.0,
+        measured=line.kind != "reactive",
+        law=laws.get(line.reference),
+    )
+
+
+def _name(line: LineView) -> str:
+    if line.kind == "tier":
+        return gettext("Bậc %(tier)s") % {"tier": line.tier}
+    if line.kind == "band":
+        return {
+            "normal": gettext("Giờ bình thường"),
+            "peak": gettext("Giờ cao điểm"),
+            "offpeak": gettext("Giờ thấp điểm"),
+        }.get(line.band, line.band)
+    return gettext("Công suất phản kháng") if line.kind == "reactive" else gettext("Một giá")
+
+
+def _said(line: LineView, index: int, count: int) -> str:
+    amount = words.kwh(line.kwh)
+    if line.kind == "band":
+        return {
+            "normal": gettext("%(kwh)s vào giờ bình thường"),
+            "peak": gettext("%(kwh)s vào giờ cao điểm"),
+            "offpeak": gettext("%(kwh)s vào giờ thấp điểm"),
+        }.get(line.band, "%(kwh)s") % {"kwh": amount}
+    if line.kind == "reactive":
+        return gettext("Tiền mua công suất phản kháng")
+    if line.kind != "tier" or count == 1:
+        return gettext("%(kwh)s, mọi kWh cùng một giá") % {"kwh": amount}
+    if index == 0:
+        return gettext("%(kwh)s đầu tiên") % {"kwh": amount}
+    if index == count - 1:
+        return gettext("%(kwh)s còn lại") % {"kwh": amount}
+    return gettext("%(kwh)s tiếp theo") % {"kwh": amount}
+
+
+def used(month: date, kwh: int, before: int | None, category: str) -> str:
+    """Say what was used and how it compares: "Tháng 10 nhà mình dùng 134 kWh, ít hơn tháng trước 12 kWh."."""
+    values = {
+        "month": _month_name(month),
+        "kwh": words.kwh(kwh),
+        "change": words.kwh(abs(kwh - (before or 0))),
+    }
+    home = category in HOUSEHOLD
+    if before is None:
+        text = gettext("%(month)s nhà mình dùng %(kwh)s.") if home else gettext("%(month)s dùng %(kwh)s.")
+    elif home:
+        text = _compared_at_home(kwh, before)
+    else:
+        text = _compared(kwh, before)
+    return text % values
+
+
+def _compared_at_home(kwh: int, before: int) -> str:
+    if kwh < before:
+        return gettext("%(month)s nhà mình dùng %(kwh)s, ít hơn tháng trước %(change)s.")
+    if kwh > before:
+        return gettext("%(month)s nhà mình dùng %(kwh)s, nhiều hơn tháng trước %(change)s.")
+    return gettext("%(month)s nhà mình dùng %(kwh)s, bằng tháng trước.")
+
+
+def _compared(kwh: int, before: int) -> str:
+    if kwh < before:
+        return gettext("%(month)s dùng %(kwh)s, ít hơn tháng trước %(change)s.")
+    if kwh > before:
+        return gettext("%(month)s dùng %(kwh)s, nhiều hơn tháng trước %(change)s.")
+    return gettext("%(month)s dùng %(kwh)s, bằng tháng trước.")
+
+
+def _month_name(month: date) -> str:
+    name = words.month(month).split("/")[0]
+    return name[0].upper() + name[1:]
+
+
+def a_year_ago(month: date, kwh: int, usage: Mapping[date, int]) -> str:
+    """Compare with the same month of last year; empty when that is not known."""
+    before = usage.get(month.replace(year=month.year - 1))
+    if before is None:
+        return ""
+    values = {"kwh": words.kwh(before), "change": words.kwh(abs(kwh - before))}
+    if kwh == before:
+        return gettext("Cùng tháng năm ngoái cũng dùng %(kwh)s.") % values
+    less = gettext("Cùng tháng năm ngoái dùng %(kwh)s: năm nay ít hơn %(change)s.")
+    more = gettext("Cùng tháng năm ngoái dùng %(kwh)s: năm nay nhiều hơn %(change)s.")
+    return (less if kwh < before else more) % values
+
+
+def each_day(kwh: int, total: int, days: int) -> str:
+    """Say what a day came to: kWh (one decimal) and đồng."""
+    tenths = (kwh * 10 + days // 2) // days
+    shown = words.number(tenths // 10) + ("," if words.number(1000) == "1.000" else ".") + str(tenths % 10)
+    return ngettext("%(days)s ngày", "%(days)s ngày", days) % {"days": days} + gettext(
+        ": mỗi ngày khoảng %(kwh)s kWh, %(money)s."
+    ) % {"kwh": shown, "money": words.dong((total + days // 2) // days)}
+
+
+def year_of(month: date, usage: Sequence[Usage]) -> list[MonthBar]:
+    """Return the thirteen months up to `month`, each beside the same month a year before."""
+    by_month = {row.month.replace(day=1): row for row in usage}
+    bars = []
+    for back in range(12, -1, -1):
+        number = month.year * 12 + month.month - 1 - back
+        this, before = date(number // 12, number % 12 + 1, 1), date(number // 12 - 1, number % 12 + 1, 1)
+        row, old = by_month.get(this), by_month.get(before)
+        bars.append(
+            MonthBar(this, row.kwh if row else None, old.kwh if old else None, bool(row and row.estimated))
+        )
+    while bars and bars[0].kwh is None and len(bars) > 1:
+        bars.pop(0)
+    return bars
