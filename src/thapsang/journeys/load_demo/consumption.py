@@ -97,7 +97,7 @@ def registers(
 
 
 def dial_values(rng: np.random.Generator, dials: Registers, increments: Ints) -> Ints:
-    """Return what each register shows on each boundary: one column more than `increments`; dials roll over."""
+    """Return what each register shows on each boundary: a column more than `increments`; dials roll over."""
     size = 10**dials.digits
     start = (rng.random(len(size)) * size).astype(np.int64)
     ahead = np.concatenate([np.zeros((len(size), 1), np.int64), np.cumsum(increments, axis=1)], axis=1)

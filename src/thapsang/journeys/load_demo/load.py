@@ -142,7 +142,7 @@ def logins() -> list[dict[str, Any]]:
 def _keep(there: Loaded, customers: int, seed: int) -> Loaded:
     if (there.customers, there.seed) != (customers, seed):
         raise DemoError(
-            f"A demonstration province of {there.customers:,} customers (seed {there.seed}) is loaded already. "
+            f"A province of {there.customers:,} customers (seed {there.seed}) is loaded already. "
             "Use it, or add --fresh to wipe it, with its bills and payments, and load another."
         )
     return there
@@ -156,7 +156,7 @@ def _make_room(link: Connection, there: Loaded | None) -> None:
     )
     if there is None and held["n"][0].as_py():
         raise DemoError(
-            "The database holds customers or area teams that are not of a demonstration province: nothing was "
+            "The database holds customers or area teams that are not the demonstration's: nothing was "
             "changed. Point DATABASE_URL (or THAPSANG_DB_KEY) at an empty database."
         )
     if there is None:
@@ -291,6 +291,6 @@ def _finish(link: Connection, loaded: Loaded, at: datetime, months: list[str], p
     }
     execute(
         link,
-        "INSERT INTO events_event (name, key, body, happened_at, handled_at, attempts, problem) VALUES "
-        f"('{_EVENT}-loaded', '{_EVENT}', '{json.dumps(body)}', '{at.isoformat()}', '{at.isoformat()}', 0, '')",
+        "INSERT INTO events_event (name, key, body, happened_at, handled_at, attempts, problem) "  # noqa: S608
+        f"VALUES ('{_EVENT}-loaded', '{_EVENT}', '{json.dumps(body)}', '{at}', '{at}', 0, '')",
     )

@@ -125,7 +125,7 @@ def _readings(world: World, points: Points, dials: use.Registers, values: Ints) 
 def _odd_readings(
     world: World, points: Points, dials: use.Registers, values: Ints, increments: Ints
 ) -> Tables:
-    """Readings inside the last period: a replaced meter's end and the new one's beginning; a first reading."""
+    """Readings inside the last period: of replaced meters and of customers who moved in."""
     fate = points.fate[dials.point]
     swapped, moved = (np.nonzero(fate == name)[0] for name in ("replaced", "moved_in"))
     first_day, step = values[:, -2], increments[:, -1]

@@ -129,8 +129,8 @@ def _places(network: dict[str, Any]) -> tuple[list[Team], list[Commune]]:
 def _portions(weights: npt.NDArray[np.float64], total: int) -> Ints:
     """Split a whole number by weights, largest remainders first."""
     exact = weights / weights.sum() * total
-    parts = np.floor(exact).astype(np.int64)
-    parts[np.argsort(parts - exact, kind="stable")[: total - parts.sum()]] += 1
+    parts: Ints = np.floor(exact).astype(np.int64)
+    parts[np.argsort(parts - exact, kind="stable")[: total - int(parts.sum())]] += 1
     return parts
 
 

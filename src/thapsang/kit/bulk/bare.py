@@ -37,7 +37,9 @@ _INDEXES = """
 SELECT c.relname::text AS name, pg_get_indexdef(i.indexrelid) AS sql
 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
 WHERE i.indrelid IN ({tables}) AND NOT i.indisprimary
-  AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x'))
+  AND NOT EXISTS (
+    SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')
+  )
 ORDER BY c.relname
 """
 
