@@ -45,7 +45,7 @@ def me(request: HttpRequest) -> Me:
     known: Me | None = getattr(request, "portal_me", None)
     if known is not None:
         return known
-    phone = phone_of(request.user) if request.user.is_authenticated else None
+    phone = phone_of(request.user)
     mine = customers.customers_by_phone(phone=phone) if phone else []
     points = customers.supply_points_of(customer_ids=[c.id for c in mine], on=today()) if mine else []
     found = Me(mine, points)

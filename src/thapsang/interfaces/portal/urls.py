@@ -2,7 +2,32 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
+
+from thapsang.interfaces.portal.views import account, bills, landing, looking_up, paying, prices, signing_in
 
 app_name = "portal"
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns = [
+    path("", landing.landing, name="landing"),
+    path("language/", landing.language, name="language"),
+    path("manifest.webmanifest", landing.manifest, name="manifest"),
+    path("service-worker.js", landing.service_worker, name="service-worker"),
+    path("offline/", landing.offline, name="offline"),
+    path("prices/", prices.prices, name="prices"),
+    path("sign-in/", signing_in.sign_in, name="sign-in"),
+    path("sign-in/code/", signing_in.code, name="sign-in-code"),
+    path("sign-out/", signing_in.sign_out, name="sign-out"),
+    path("home/", bills.home, name="home"),
+    path("account/", account.account, name="account"),
+    path("bills/", bills.bills, name="bills"),
+    path("bills/<str:code>/", bills.bill, name="bill"),
+    path("bills/<str:code>/pdf/", bills.pdf, name="bill-pdf"),
+    path("bills/<str:code>/pay/", paying.choose, name="pay"),
+    path("look-up/", looking_up.look_up, name="look-up"),
+    path("look-up/owed/", looking_up.looked_up, name="looked-up"),
+    path("pay/", paying.start, name="start-payment"),
+    path("pay/return/<slug:provider>/", paying.come_back, name="come-back"),
+    path("pay/<str:reference>/", paying.payment, name="payment"),
+    path("pay/<str:reference>/state/", paying.payment_state, name="payment-state"),
+    path("receipts/<str:code>/", paying.receipt, name="receipt"),
+]

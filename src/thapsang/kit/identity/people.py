@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.contrib.auth.models import AnonymousUser
+
 from thapsang.kit.identity.models import User
 from thapsang.kit.privacy import cipher
 
@@ -25,6 +27,7 @@ def customer_user(*, phone: str) -> User:
     return user
 
 
-def phone_of(user: User) -> str | None:
-    """Return the phone (E.164) of a customer who has signed in; None for staff."""
-    return cipher.decrypt(user.phone_cipher, purpose="phone") if user.phone_cipher else None
+def phone_of(user: User | AnonymousUser) -> str | None:
+    """Return the phone (E.164) of a customer who has signed in; None for staff and for nobody."""
+    sealed = user.phone_cipher if isinstance(user, User) else None
+    return cipher.decrypt(sealed, purpose="phone") if sealed else None
