@@ -48,8 +48,8 @@ POLICIES = Path(os.environ.get("THAPSANG_POLICIES", ROOT / "policies"))
 FILES = Path(os.environ.get("THAPSANG_FILES", ROOT / "var" / "files"))
 
 INSTALLED_APPS = [
-    "unfold",
-    "django.contrib.admin",
+    "unfold.apps.BasicAppConfig",
+    "thapsang.interfaces.console.admin_app.Config",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -186,6 +186,15 @@ CONTENT_SECURITY_POLICY = {
         "manifest-src": ["'self'"],
         "worker-src": ["'self'"],
     }
+}
+
+UNFOLD = {
+    "SITE_TITLE": "Dữ liệu gốc",
+    "SITE_HEADER": "Dữ liệu gốc",
+    "SITE_URL": "/console/",
+    "SHOW_HISTORY": False,
+    "BORDER_RADIUS": "8px",
+    "COLORS": {"primary": {"500": "#b06f00", "600": "#7a4b00", "700": "#5c3800"}},
 }
 
 CACHES = {

@@ -69,6 +69,12 @@ def act(request: HttpRequest) -> Act:
     return {"actor": request.user, "at": timezone.now(), "request_id": uuid.uuid4().hex}
 
 
+def display_name(request: HttpRequest) -> str:
+    """Return what to call the reader beside what they wrote."""
+    user = request.user
+    return str(getattr(user, "get_full_name", str)() or user.get_username())
+
+
 def page(
     request: HttpRequest, template: str, desk: str, values: dict[str, Any], status: int = 200
 ) -> HttpResponse:
@@ -79,6 +85,5 @@ def page(
         "desk": desk,
         "roles": [ROLE_NAMES[role] for role in sorted(roles)],
         "may": {role.value.replace("-", "_"): True for role in roles},
-        "now": timezone.now(),
     }
     return render(request, template, {**frame, **values}, status=status)

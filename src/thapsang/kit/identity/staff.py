@@ -163,6 +163,22 @@ def reset(*, username: str, actor: Person | str, reason: str, at: datetime, requ
     return password
 
 
+@transaction_required
+def change_password(
+    *, user_id: int, password: str, actor: Person | str, at: datetime, request_id: str = ""
+) -> User:
+    """Set a password its owner chose; other sessions end. Raises ValidationError for a weak one."""
+    user = User.objects.select_for_update().get(pk=user_id, is_staff=True)
+    validate_password(password, user)
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    record(
+        actor=actor, action="staff.password-changed", subject=f"staff:{user.username}", before=None,
+        after={"password": "new"}, reason="", at=at, request_id=request_id,
+    )  # fmt: skip
+    return user
+
+
 def new_password() -> str:
     """Return a random password that can be read out: five groups of four letters, 97 bits."""
     letters = "abcdefghijkmnpqrstuvwxyz23456789"

@@ -2,15 +2,63 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from thapsang.interfaces.console.desks import EVERYBODY, page
-from thapsang.kit.identity.access import allow
+from thapsang.domain.billing import queries as billing
+from thapsang.domain.metering import queries as metering
+from thapsang.domain.payments.queries.days import day_totals
+from thapsang.interfaces.console.desks import AUDITOR, BILLING, CASHIER, EVERYBODY, page
+from thapsang.interfaces.console.views.exceptions import titles
+from thapsang.kit.audit import queries as audit
+from thapsang.kit.identity import staff
+from thapsang.kit.identity.access import Audience, allow
+
+DAYS = 14
 
 
 @allow(*EVERYBODY)
 @require_GET
 def home(request: HttpRequest) -> HttpResponse:
     """Show what waits for the reader's roles."""
-    return page(request, "console/home.html", "home", {})
+    roles = request.user.audiences  # type: ignore[union-attr]
+    values: dict[str, Any] = {}
+    if roles & {BILLING, AUDITOR}:
+        values |= _billing()
+    if roles & {BILLING, AUDITOR, CASHIER}:
+        values |= _takings(timezone.localdate())
+    if Audience.AUDITOR in roles:
+        values["audit_count"] = audit.count()
+        values["audit_last"] = audit.entries(limit=5)
+    if Audience.ADMINISTRATOR in roles:
+        members = staff.members()
+        values["members"] = [member for member in members if member.active]
+        values["not_enrolled"] = [member for member in members if member.active and not member.second_factor]
+    return page(request, "console/home.html", "home", values)
+
+
+def _billing() -> dict[str, Any]:
+    counts = billing.exception_counts()
+    runs, files = billing.runs(limit=1), metering.imports()
+    run = runs[0] if runs else None
+    return {
+        "counts": counts, "open_exceptions": sum(counts.values()), "titles": titles(counts),
+        "run": run, "now": billing.run_progress(period=run.period) if run else None,
+        "files": files[:3],
+    }  # fmt: skip
+
+
+def _takings(today: date) -> dict[str, Any]:
+    since = today - timedelta(days=DAYS - 1)
+    rows = day_totals(since=since, until=today + timedelta(days=1))
+    days = [since + timedelta(days=i) for i in range(DAYS)]
+    by_day = [sum(row.amount for row in rows if row.day == day) for day in days]
+    mine = [row for row in rows if row.day == today]
+    return {
+        "takings": by_day, "taken": by_day[-1], "taken_count": sum(row.count for row in mine),
+        "taken_table": list(zip(days, by_day, strict=True)), "channels": mine,
+    }  # fmt: skip
