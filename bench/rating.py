@@ -33,7 +33,10 @@ def tables(
     """Usage and terms of one month for points of the given categories."""
     rng, count = np.random.default_rng(11), len(kwh)
     point = pa.array(np.arange(count))
-    first, last = pa.repeat(pa.scalar(start, pa.date32()), count), pa.repeat(pa.scalar(end, pa.date32()), count)
+    first, last = (
+        pa.repeat(pa.scalar(start, pa.date32()), count),
+        pa.repeat(pa.scalar(end, pa.date32()), count),
+    )
     zero, no = pa.array(np.zeros(count, np.int64)), pa.array(np.zeros(count, bool))
     usage = pa.table(
         [point, pa.array(np.zeros(count, np.int16)), first, last, pa.array(kwh), zero, zero, zero, no, zero],
@@ -88,7 +91,13 @@ def best(work: Callable[[], Any], times: int = 5) -> tuple[float, Any]:
 def measure(name: str, book: TariffBook, usage: pa.Table, terms: pa.Table, floor: float) -> dict[str, object]:
     seconds, _ = best(lambda: kernel(book, usage, terms))
     value = usage.num_rows / seconds
-    return {"name": name, "value": round(value), "unit": "bills/s", "floor": round(floor), "ratio": round(value / floor, 3)}
+    return {
+        "name": name,
+        "value": round(value),
+        "unit": "bills/s",
+        "floor": round(floor),
+        "ratio": round(value / floor, 3),
+    }
 
 
 def run(count: int = POINTS) -> Iterable[dict[str, object]]:
@@ -106,7 +115,9 @@ def run(count: int = POINTS) -> Iterable[dict[str, object]]:
     usage, terms = tables(kwh, june, july, mix, [0.89, 0.01, 0.03, 0.05, 0.01, 0.01])
     yield measure("rating: a province's mix of categories, one core", book, usage, terms, floor)
     usage, terms = tables(kwh, date(2025, 5, 1), date(2025, 6, 1), ["residential"], [1.0])
-    yield measure("rating: residential bills of a month with a price change, one core", book, usage, terms, floor)
+    yield measure(
+        "rating: residential bills of a month with a price change, one core", book, usage, terms, floor
+    )
 
 
 if __name__ == "__main__":

@@ -104,10 +104,16 @@ def by_hand(book: TariffBook, point: Point) -> dict[str, Any]:
         normal, peak, off, kvarh = (_position(point, b, r) - _position(point, a, r) for r in range(4))
         metered = peak or off or next(s for s in point.segments if s.start <= a < s.end).bands
         term = term if metered else replace(term, time_of_use=False)
-        parts = _priced(tariff, (normal, peak, off), term, (b - a).days, monthrange(start.year, start.month)[1])
+        parts = _priced(
+            tariff, (normal, peak, off), term, (b - a).days, monthrange(start.year, start.month)[1]
+        )
         lines += [(*part, a, b) for part in parts if part[1]]
         if term.reactive:
-            charged = [charged[0] + normal + peak + off, charged[1] + kvarh, charged[2] + sum(p[1] * p[2] for p in parts)]
+            charged = [
+                charged[0] + normal + peak + off,
+                charged[1] + kvarh,
+                charged[2] + sum(p[1] * p[2] for p in parts),
+            ]
     net = sum(kwh * price for _, kwh, price, _, _ in lines)
     reactive = by_hand_reactive(*charged)
     net += reactive
@@ -131,7 +137,9 @@ def _position(point: Point, day: date, register: int) -> int:
     return total
 
 
-def _priced(tariff: Any, bands: tuple[int, int, int], term: Term, days: int, month: int) -> list[tuple[str, int, int]]:
+def _priced(
+    tariff: Any, bands: tuple[int, int, int], term: Term, days: int, month: int
+) -> list[tuple[str, int, int]]:
     if tariff.rule == "bands" and term.time_of_use:
         return [("band", kwh, price) for kwh, price in zip(bands, tariff.prices, strict=True)]
     if tariff.rule != "tiers":
@@ -150,7 +158,9 @@ def by_hand_reactive(active: int, reactive: int, money: int) -> int:
     if not active or not reactive:
         return 0
     # the largest c with 100 · cos φ ≥ c − ½, squared to stay in whole numbers
-    factor = max(c for c in range(101) if c == 0 or (2 * c - 1) ** 2 * (active**2 + reactive**2) <= (200 * active) ** 2)
+    factor = max(
+        c for c in range(101) if c == 0 or (2 * c - 1) ** 2 * (active**2 + reactive**2) <= (200 * active) ** 2
+    )
     if factor >= 90:
         return 0
     k = 5254 if factor < 60 else half_up(Fraction(10_000 * (90 - factor), factor))

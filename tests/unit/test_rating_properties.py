@@ -32,7 +32,9 @@ def points(draw: st.DrawFn, number: int = 1) -> Point:
     days = draw(st.integers(1, 69))
     ends = sorted(draw(st.sets(st.integers(1, days), min_size=1, max_size=3)) | {days})
     bounds = [start + timedelta(days=d) for d in [0, *ends]]
-    segments = tuple(draw(_segments(a, b, draw(st.booleans()))) for a, b in zip(bounds, bounds[1:], strict=False))
+    segments = tuple(
+        draw(_segments(a, b, draw(st.booleans()))) for a, b in zip(bounds, bounds[1:], strict=False)
+    )
     changes = sorted(draw(st.sets(st.integers(1, days), max_size=2)) | {0, days})
     stretches = [start + timedelta(days=d) for d in changes]
     terms = tuple(draw(_terms(a, b)) for a, b in zip(stretches, stretches[1:], strict=False))
@@ -107,7 +109,9 @@ def test_more_energy_never_costs_less(point: Point, more: int, data: st.DataObje
 
 @settings(max_examples=200, deadline=None)
 @given(energies, st.integers(2, 62), st.integers(1, 40), st.data())
-def test_a_reading_inside_a_steady_period_changes_nothing(kwh: int, days: int, quarters: int, data: st.DataObject) -> None:
+def test_a_reading_inside_a_steady_period_changes_nothing(
+    kwh: int, days: int, quarters: int, data: st.DataObject
+) -> None:
     start = data.draw(st.dates(date(2019, 4, 1), date(2023, 1, 1)))
     middle, end = start + timedelta(days=data.draw(st.integers(1, days - 1))), start + timedelta(days=days)
     early = data.draw(st.integers(0, kwh))
@@ -119,7 +123,9 @@ def test_a_reading_inside_a_steady_period_changes_nothing(kwh: int, days: int, q
 
 @settings(max_examples=200, deadline=None)
 @given(st.integers(0, 3000), st.integers(1, 27), st.integers(1, 40), st.data())
-def test_two_bills_for_one_month_differ_by_rounding_only(kwh: int, day: int, quarters: int, data: st.DataObject) -> None:
+def test_two_bills_for_one_month_differ_by_rounding_only(
+    kwh: int, day: int, quarters: int, data: st.DataObject
+) -> None:
     """Energy used evenly, billed in two parts of a month, costs what one bill costs, within rounding.
 
     Bound: each of five widths and the split of energy is rounded by half a kWh on either side, so at most
@@ -129,7 +135,10 @@ def test_two_bills_for_one_month_differ_by_rounding_only(kwh: int, day: int, qua
     middle = start + timedelta(days=day)
     early = (2 * kwh * day + 30) // 60
     whole = plain(1, kwh, start, end, quarters=quarters)
-    parts = [plain(2, early, start, middle, quarters=quarters), plain(3, kwh - early, middle, end, quarters=quarters)]
+    parts = [
+        plain(2, early, start, middle, quarters=quarters),
+        plain(3, kwh - early, middle, end, quarters=quarters),
+    ]
     net = rated([whole]).bills["net"][0].as_py()
     split = pc.sum(rated(parts).bills["net"]).as_py()
     assert abs(net - split) <= 6 * (2927 - 1678)

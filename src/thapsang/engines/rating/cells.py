@@ -7,12 +7,12 @@ exact, it never cuts a cell by itself (facts B1, B2).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from thapsang.engines.money import divide_half_up
-from thapsang.engines.rating.columns import Terms, Usage
+from thapsang.engines.rating.columns import Terms, Usage, firsts, lasts
 from thapsang.engines.rating.problems import Fault
 from thapsang.engines.rating.tables import NO_PLAN, Array, Tables
 
@@ -110,19 +110,35 @@ def cut_cells(tables: Tables, block: Block) -> Cells:
     of the stretch, half-up; a cell gets the difference, so nothing is lost and each part is the
     published kWh_old / kWh_new. Registers of a three-rate meter are shared one by one.
     """
-    _check_tiling(block)
+    terms, owner = _clipped(block)
+    _check_tiling(block, terms, owner)
     good = block.fault == 0
-    inner = block.subset(good)
-    bill, start = _cuts(tables, inner)
-    last = np.append(bill[1:] != bill[:-1], True)
-    period_end = _period_ends(inner)
-    end = np.where(last, period_end[bill], np.append(start[1:], 0)).astype(np.int32)
-    term = np.searchsorted(_key(inner.terms_bill, inner.terms.start), _key(bill, start), "right") - 1
-    energy = _shared(inner, bill, start)
-    cells = _cells(tables, inner, bill, start, end, energy, edition_of(tables, start), inner.terms.take(term))
-    block.accuse(np.flatnonzero(good)[inner.fault != 0], Fault.NO_PRICE)
-    cells.bill = np.flatnonzero(good)[cells.bill]
+    inner = Block(block.points, block.usage, block.usage_bill, terms, owner, block.fault)
+    if good.all():
+        return _cut(tables, inner)
+    inner = inner.subset(good)
+    cells = _cut(tables, inner)
+    where = np.flatnonzero(good)
+    block.accuse_all(where, inner.fault)
+    cells.bill = where[cells.bill]
     return cells
+
+
+def _cut(tables: Tables, block: Block) -> Cells:
+    bill, start = _cuts(tables, block)
+    end = np.empty_like(start)
+    end[:-1] = start[1:]
+    end[lasts(bill)] = _period_ends(block)
+    term = _row_of(block.terms_bill, block.terms.start, len(block.points), bill, start)
+    energy = _shared(block, bill, start)
+    return _cells(tables, block, bill, start, end, energy, edition_of(tables, start), block.terms.take(term))
+
+
+def _row_of(owner: Array, starts: Array, owners: int, bill: Array, start: Array) -> Array:
+    """Return the row of `owner` and `starts` that each (bill, day) lies in."""
+    if len(owner) == owners:  # one row each
+        return bill
+    return np.searchsorted(_key(owner, starts), _key(bill, start), "right") - 1
 
 
 def _cells(
@@ -139,8 +155,12 @@ def _cells(
     use = terms.time_of_use
     if use.any():
         use = use & (energy.banded | (energy.peak > 0) | (energy.offpeak > 0))
-    plan = tables.plan[edition, terms.category, terms.voltage, use.view(np.int8)]
-    block.accuse(bill[(plan == NO_PLAN) | (edition < 0)], Fault.NO_PRICE)
+    _, categories, voltages, _ = tables.plan.shape
+    place = (edition * categories + terms.category) * voltages + terms.voltage
+    plan = tables.plan.ravel().take(2 * place + use, mode="clip")
+    unpriced = (plan == NO_PLAN) | (edition < 0)
+    if unpriced.any():
+        block.accuse(bill[unpriced], Fault.NO_PRICE)
     return Cells(
         bill=bill,
         start=start,
@@ -158,73 +178,72 @@ def _cells(
 
 
 def _key(bill: Array, day: Array) -> Array:
-    return np.add(bill.astype(np.int64) << _DAY_BITS, day.astype(np.int64) + _DAY_ZERO)
-
-
-def _firsts(bill: Array) -> Array:
-    return np.append(True, bill[1:] != bill[:-1]) if len(bill) else np.zeros(0, np.bool_)
+    key: Array = (bill.astype(np.int64) << _DAY_BITS) + (day.astype(np.int64) + _DAY_ZERO)
+    return key
 
 
 def _period_ends(block: Block) -> Array:
-    lasts = np.append(block.usage_bill[1:] != block.usage_bill[:-1], True)
-    return block.usage.end[lasts]
+    ends: Array = block.usage.end[lasts(block.usage_bill)]
+    return ends
 
 
-def _check_tiling(block: Block) -> None:
-    """Accuse points whose segments, or whose terms inside the period, do not follow each other exactly."""
-    usage, bill = block.usage, block.usage_bill
-    inside = ~_firsts(bill)[1:]
-    block.accuse(bill[1:][inside & (usage.start[1:] != usage.end[:-1])], Fault.SEGMENTS_APART)
-    begin = usage.start[_firsts(bill)]
-    finish = _period_ends(block)
-    terms = block.terms
-    start, end = (
-        np.maximum(terms.start, begin[block.terms_bill]),
-        np.minimum(terms.end, finish[block.terms_bill]),
-    )
+def _clipped(block: Block) -> tuple[Terms, Array]:
+    """Return the terms that touch the period, cut to it, and whose they are."""
+    terms, owner = block.terms, block.terms_bill
+    start = np.maximum(terms.start, block.usage.start[firsts(block.usage_bill)][owner])
+    end = np.minimum(terms.end, _period_ends(block)[owner])
     keep = end > start
-    block.terms, block.terms_bill = terms.take(keep), block.terms_bill[keep]
-    block.terms.start, block.terms.end = start[keep], end[keep]
-    start, end, owner = block.terms.start, block.terms.end, block.terms_bill
-    first = _firsts(owner)
-    last = np.append(first[1:], True)[: len(first)]
-    block.accuse(owner[first][start[first] != begin[owner[first]]], Fault.TERMS_GAP)
-    block.accuse(owner[last][end[last] != finish[owner[last]]], Fault.TERMS_GAP)
-    follows = ~first[1:]
-    block.accuse(owner[1:][follows & (start[1:] > end[:-1])], Fault.TERMS_GAP)
-    block.accuse(owner[1:][follows & (start[1:] < end[:-1])], Fault.TERMS_OVERLAP)
-    covered = np.zeros(len(block.points), np.bool_)
-    covered[owner] = True
-    block.accuse(np.flatnonzero(~covered), Fault.TERMS_GAP)
+    if not keep.all():
+        terms, owner, start, end = terms.take(keep), owner[keep], start[keep], end[keep]
+    return replace(terms, start=start, end=end), owner
+
+
+def _check_tiling(block: Block, terms: Terms, owner: Array) -> None:
+    """Accuse points whose segments, or whose terms in the period, do not follow each other exactly."""
+    usage, bill = block.usage, block.usage_bill
+    inside = ~firsts(bill)[1:]
+    block.accuse(bill[1:][inside & (usage.start[1:] != usage.end[:-1])], Fault.SEGMENTS_APART)
+    begin, finish = usage.start[firsts(bill)], _period_ends(block)
+    first, last = firsts(owner), lasts(owner)
+    block.accuse(owner[first & (terms.start != begin[owner])], Fault.TERMS_GAP)
+    block.accuse(owner[last & (terms.end != finish[owner])], Fault.TERMS_GAP)
+    follows, before, after = ~first[1:], terms.end[:-1], terms.start[1:]
+    block.accuse(owner[1:][follows & (after > before)], Fault.TERMS_GAP)
+    block.accuse(owner[1:][follows & (after < before)], Fault.TERMS_OVERLAP)
+    bare = np.ones(len(block.points), np.bool_)
+    bare[owner] = False
+    block.accuse(np.flatnonzero(bare), Fault.TERMS_GAP)
 
 
 def _cuts(tables: Tables, block: Block) -> tuple[Array, Array]:
     """Return (bill, first day) of every cell: period starts, changes of terms, changes of decision."""
     terms, owner = block.terms, block.terms_bill
-    same = ~_firsts(owner)
+    changed = firsts(owner)
     for column in (terms.category, terms.voltage, terms.quarters, terms.time_of_use, terms.reactive):
-        same[1:] &= column[1:] == column[:-1]
-    bills, days = [owner[~same]], [terms.start[~same]]
-    begin, finish = block.usage.start[_firsts(block.usage_bill)], _period_ends(block)
+        changed[1:] |= column[1:] != column[:-1]
+    keys = [_key(owner[changed], terms.start[changed])]
+    begin, finish = block.usage.start[firsts(block.usage_bill)], _period_ends(block)
     for day in tables.edition_starts:
         crossed = np.flatnonzero((begin < day) & (day < finish))
-        bills.append(crossed)
-        days.append(np.full(len(crossed), day, np.int32))
-    keys = np.unique(_key(np.concatenate(bills), np.concatenate(days)))
-    return keys >> _DAY_BITS, ((keys & (2**_DAY_BITS - 1)) - _DAY_ZERO).astype(np.int32)
+        if len(crossed):
+            keys.append(_key(crossed, np.full(len(crossed), day)))
+    merged = np.sort(np.concatenate(keys), kind="stable") if len(keys) > 1 else keys[0]
+    merged = merged[firsts(merged)]
+    return merged >> _DAY_BITS, ((merged & (2**_DAY_BITS - 1)) - _DAY_ZERO).astype(np.int32)
 
 
 def _shared(block: Block, bill: Array, start: Array) -> Usage:
     """Return the energy of each cell as usage columns."""
     usage = block.usage
-    row = np.searchsorted(_key(block.usage_bill, usage.start), _key(bill, start), "right") - 1
-    passed = (start - usage.start[row]).astype(np.int64)
-    days = (usage.end[row] - usage.start[row]).astype(np.int64)
+    row = _row_of(block.usage_bill, usage.start, len(block.points), bill, start)
+    passed = np.subtract(start, usage.start.take(row), dtype=np.int64)
+    days = np.subtract(usage.end, usage.start, dtype=np.int64).take(row)
 
     def share(column: Array) -> Array:
-        before = np.cumsum(column) - column
-        position = before[row] + divide_half_up(column[row] * passed, days)
-        return np.diff(np.append(position, column.sum()))
+        if not column.any():
+            return np.zeros(len(row), np.int64)
+        position = (np.cumsum(column) - column).take(row) + divide_half_up(column.take(row) * passed, days)
+        return np.diff(position, append=column.sum())
 
     normal, peak, offpeak = share(usage.normal), share(usage.peak), share(usage.offpeak)
     return Usage(
@@ -232,7 +251,7 @@ def _shared(block: Block, bill: Array, start: Array) -> Usage:
         start=start,
         end=start,
         faulty=bill,
-        banded=usage.banded[row],
+        banded=usage.banded.take(row),
         kvarh=share(usage.kvarh),
         kwh=normal + peak + offpeak,
         normal=normal,

@@ -215,9 +215,23 @@ def _places(table: pa.Table, name: str, known: tuple[str, ...]) -> Array:
     return result
 
 
+def firsts(owner: Array) -> Array:
+    """Return a mask of the first row of every owner, for rows sorted by owner."""
+    mask = np.ones(len(owner), np.bool_)
+    np.not_equal(owner[1:], owner[:-1], out=mask[1:])
+    return mask
+
+
+def lasts(owner: Array) -> Array:
+    """Return a mask of the last row of every owner, for rows sorted by owner."""
+    mask = np.ones(len(owner), np.bool_)
+    np.not_equal(owner[1:], owner[:-1], out=mask[:-1])
+    return mask
+
+
 def word_column(indices: Array, words: tuple[str, ...]) -> pa.Array:
     """Return a dictionary column of words from their places."""
-    return pa.DictionaryArray.from_arrays(pa.array(indices), pa.array(words, pa.string()))
+    return pa.DictionaryArray.from_arrays(pa.array(indices), pa.array(words, pa.string()), safe=False)
 
 
 def day_column(days: Array) -> pa.Array:

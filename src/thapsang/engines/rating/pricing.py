@@ -22,17 +22,20 @@ def price_cells(
     Takes cells sorted by bill and start, and the period [start, end) of each bill. Returns the line
     columns in order, and the net amount (đồng) of each bill.
     """
-    energy = _energy(tables, cells, days_in_month(start)[cells.bill])
-    charge = _reactive(tables, cells, energy, len(points)) if cells.reactive.any() else None
-    width = tables.slots + 1
+    plan = cells.plan.astype(np.int64)
+    reactive = bool(cells.reactive.any())
+    month = days_in_month(start)
+    energy = _energy(tables, cells, plan, month if len(month) == len(plan) else month[cells.bill], reactive)
+    charge = _reactive(tables, cells, energy, len(points)) if reactive else None
     if charge is not None:
         energy[charge.cell, tables.slots] = 1  # marks the line; its energy is taken out again below
+    width = energy.shape[1]
     found = np.flatnonzero(energy.ravel() != 0)
     cell = found // width
-    place = (cells.plan.astype(np.int64) * width).take(cell) + (found - cell * width)
+    # A line's place in a plan's row: its place in the cell's row, moved from the one table to the other.
+    place = found + (plan * (tables.slots + 1) - np.arange(0, len(plan) * width, width)).take(cell)
     kwh, price = energy.ravel().take(found), tables.price.ravel().take(place)
     lines = {
-        "cell": cell,
         "kwh": kwh,
         "amount": kwh * price,
         "price": price.astype(np.int32),
@@ -40,52 +43,68 @@ def price_cells(
         "tier": tables.tier.ravel().take(place),
         "band": tables.band.ravel().take(place),
         "reference": tables.reference.ravel().take(place),
-        "start": cells.start.take(cell),
-        "end": cells.end.take(cell),
+        "start": spread(cells.start, cell),
+        "end": spread(cells.end, cell),
     }
     if charge is not None:
         charge.put(lines, start, end)
-    return _numbered(lines, cells, points)
+    return lines, _numbered(lines, cells, cell, points)
 
 
-def _energy(tables: Tables, cells: Cells, month: Array) -> Array:
-    """Return the kWh of every cell in every slot of its plan, and an empty slot for the reactive line."""
+def _energy(tables: Tables, cells: Cells, plan: Array, month: Array, reactive: bool) -> Array:
+    """Return the kWh of every cell in every slot of its plan, with an empty slot for a reactive line."""
     slots = tables.slots
-    energy = np.zeros((len(cells.bill), slots + 1), np.int64)
-    days = np.subtract(cells.end, cells.start, dtype=np.int64)
-    rest = cells.kwh
+    energy = np.zeros((len(plan), slots + reactive), np.int64)
+    quarter_days = np.subtract(cells.end, cells.start, dtype=np.int64) * cells.quarters
+    rest, widths = cells.kwh, _widths(tables, plan, quarter_days, month)
     for slot in range(slots - 1):
-        width = _scaled(tables, cells, slot, days * cells.quarters, month)
-        used = np.minimum(rest, width)
+        used = np.minimum(rest, widths[slot])
         energy[:, slot] = used
         rest = rest - used
     energy[:, slots - 1] = rest
-    kind = tables.kind[cells.plan]
-    single = np.flatnonzero(kind == FLAT)
-    energy[single] = 0
-    energy[single, 0] = cells.kwh[single]
-    banded = np.flatnonzero(kind == BAND)
-    if len(banded):
-        energy[banded] = 0
-        energy[banded, :3] = np.column_stack(
-            [cells.normal[banded], cells.peak[banded], cells.offpeak[banded]]
-        )
+    kind = tables.kind.take(plan)
+    if kind.any():
+        _fill_untiered(energy, cells, kind)
     return energy
 
 
-def _scaled(tables: Tables, cells: Cells, slot: int, quarter_days: Array, month: Array) -> Array:
-    """Return a tier's width: monthly width × days × households / days of the first month, half-up (B1)."""
+def _fill_untiered(energy: Array, cells: Cells, kind: Array) -> None:
+    """Put the energy of cells without tiers into their one slot, or their three bands."""
+    single, banded = np.flatnonzero(kind == FLAT), np.flatnonzero(kind == BAND)
+    energy[single] = 0
+    energy[single, 0] = cells.kwh[single]
+    energy[banded] = 0
+    for slot, register in enumerate((cells.normal, cells.peak, cells.offpeak)):
+        energy[banded, slot] = register[banded]
+
+
+def _widths(tables: Tables, plan: Array, quarter_days: Array, month: Array) -> list[Array]:
+    """Return the scaled width of every tier but the last; tiers of one monthly width share an array."""
     widths = tables.common_widths
     if widths is None:
-        monthly = tables.width[cells.plan, slot]
-    elif slot < len(widths):
-        monthly = np.int64(widths[slot])
-    else:
-        return np.full(len(quarter_days), _ENDLESS)
+        monthly = [tables.width[plan, slot] for slot in range(tables.slots - 1)]
+        return [np.where(m == OPEN, _ENDLESS, _scaled(m, quarter_days, month)) for m in monthly]
+    by_width = {m: _scaled(np.int64(m), quarter_days, month) for m in set(widths)}
+    endless = np.broadcast_to(np.int64(_ENDLESS), plan.shape)
+    return [by_width[m] for m in widths] + [endless] * (tables.slots - 1 - len(widths))
+
+
+def _scaled(monthly: Array | np.int64, quarter_days: Array, month: Array) -> Array:
+    """Return a tier's width: monthly width × days × households / days of the first month, half-up (B1)."""
     # Households are in quarters, so the divisor is 4 × T; twice that for rounding half-up.
-    divisor = 8 * (month[0] if len(month) and (month == month[0]).all() else month)
-    width = (quarter_days * (2 * monthly) + divisor // 2) // divisor
-    return width if widths is not None else np.where(monthly == OPEN, _ENDLESS, width)
+    divisor = 8 * (month[0] if same(month) else month)
+    width: Array = (quarter_days * (2 * monthly) + divisor // 2) // divisor
+    return width
+
+
+def same(column: Array) -> bool:
+    """Tell whether all values are equal."""
+    return len(column) > 0 and column[0] == column[-1] and bool((column == column[0]).all())
+
+
+def spread(column: Array, where: Array) -> Array:
+    """Return `column` taken at `where`; when all values are equal, without the taking."""
+    return np.full(len(where), column[0]) if same(column) else column.take(where)
 
 
 class _Charge:
@@ -138,14 +157,16 @@ def _exact_power_factor(active: int, reactive: int) -> int:
     return (math.isqrt((200 * active) ** 2 // (active**2 + reactive**2)) + 1) // 2
 
 
-def _numbered(lines: dict[str, Array], cells: Cells, points: Array) -> tuple[dict[str, Array], Array]:
-    """Number the lines of each bill from 1, name their points and sum the nets."""
-    bill = cells.bill.take(lines.pop("cell"))
-    ends = np.cumsum(np.bincount(bill, minlength=len(points)))
-    begins = np.append(0, ends[:-1])
-    running = np.append(
-        0, np.cumsum(lines["amount"])
-    )  # wraps at 64 bits without harm: only differences are used
-    lines["line_no"] = (np.arange(1, len(bill) + 1) - begins.take(bill)).astype(np.int16)
+def _numbered(lines: dict[str, Array], cells: Cells, cell: Array, points: Array) -> Array:
+    """Number the lines of each bill from 1 and name their points; return each bill's net."""
+    bill = cell if len(cells.bill) == len(points) else cells.bill.take(cell)
+    offsets = np.zeros(len(points) + 1, np.int64)
+    np.cumsum(np.bincount(bill, minlength=len(points)), out=offsets[1:])
+    lines["line_no"] = np.subtract(
+        np.arange(1, len(bill) + 1), offsets.take(bill), dtype=np.int16, casting="unsafe"
+    )
     lines["point"] = points.take(bill)
-    return lines, running[ends] - running[begins]
+    running = np.zeros(len(bill) + 1, np.int64)
+    np.cumsum(lines["amount"], out=running[1:])  # may wrap at 64 bits: only differences are used
+    net: Array = np.diff(running.take(offsets))
+    return net
