@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from django.db import models
 
-from thapsang.kit.privacy.marking import Privacy
+from thapsang.kit.privacy.marking import Privacy, PurposeBy
 
 
 class Message(models.Model):
     """One message to one address through one channel."""
 
     privacy = Privacy(
-        sensitive=("address_cipher",), none=("channel", "template", "status", "provider_reference", "problem")
+        sensitive=("address_cipher",),
+        none=("channel", "template", "status", "provider_reference", "problem"),
+        encrypted={"address_cipher": PurposeBy("channel", {"sms": "phone"})},
     )
 
     channel = models.CharField(max_length=8)
@@ -30,7 +32,9 @@ class PhoneCode(models.Model):
     """A one-time code sent to a phone (docs/adr/0011); neither it nor the number can be read from the row."""
 
     privacy = Privacy(
-        sensitive=("phone_cipher", "phone_index", "sender_index", "code_hash"), none=("purpose",)
+        sensitive=("phone_cipher", "phone_index", "sender_index", "code_hash"),
+        none=("purpose",),
+        encrypted={"phone_cipher": "phone"},
     )
 
     purpose = models.CharField(max_length=20)

@@ -18,6 +18,7 @@ from datetime import date, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+import django
 import pyarrow as pa
 from django.conf import settings
 
@@ -223,7 +224,7 @@ def _chunks(plan: Plan, world: World, processes: int | None) -> Iterator[Tables]
         return
     context = multiprocessing.get_context("spawn")
     waiting = iter(plan.chunks)
-    with ProcessPoolExecutor(processes, mp_context=context) as pool:
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=django.setup) as pool:
         ready: deque[Future[Tables]] = deque(
             pool.submit(build, world, chunk) for chunk in islice(waiting, _AHEAD)
         )

@@ -20,6 +20,7 @@ class User(AbstractUser):
     privacy = Privacy(
         basic=("username", "first_name", "last_name", "email"),
         sensitive=("password", "phone_cipher", "phone_index"),
+        encrypted={"phone_cipher": "phone"},
         none=("locale",),
     )
 
