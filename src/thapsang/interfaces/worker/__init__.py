@@ -1,1 +1,1 @@
-"""Task entry points of the background worker."""
+"""Work that waits in queues: task entry points, and the process that does it."""

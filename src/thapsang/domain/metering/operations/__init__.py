@@ -1,17 +1,39 @@
 """What metering does: imports, meters hung and taken down, corrections, estimates."""
 
+from thapsang.domain.metering.operations.correcting import Corrected, CorrectionRefusedError, correct_reading
+from thapsang.domain.metering.operations.estimating import EstimateOutcome, NotEstimated, estimate_missing
 from thapsang.domain.metering.operations.importing import (
     ImportInsideTransactionError,
     ImportOutcome,
+    Progress,
     import_file,
     queue_file,
     run_import,
 )
+from thapsang.domain.metering.operations.meters import (
+    MeterWorkError,
+    NewMeter,
+    install_meter,
+    remove_meter,
+    replace_meter,
+)
 
 __all__ = [
+    "Corrected",
+    "CorrectionRefusedError",
+    "EstimateOutcome",
     "ImportInsideTransactionError",
     "ImportOutcome",
+    "MeterWorkError",
+    "NewMeter",
+    "NotEstimated",
+    "Progress",
+    "correct_reading",
+    "estimate_missing",
     "import_file",
+    "install_meter",
     "queue_file",
+    "remove_meter",
+    "replace_meter",
     "run_import",
 ]

@@ -1,0 +1,204 @@
+"""Meters, readings and monthly consumption of one supply point."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import groupby
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+
+from thapsang.domain.metering.models import Installation, Meter, SupersededReading
+from thapsang.domain.metering.types import (
+    BANDS,
+    ReadingPolicy,
+    book_period,
+    dial_use,
+    month_start,
+    reading_policy,
+)
+
+
+@dataclass(frozen=True)
+class MonthUsage:
+    """kWh of one monthly period; `estimated` when the reading that closed it was an estimate."""
+
+    month: date
+    kwh: int
+    estimated: bool
+
+
+@dataclass(frozen=True)
+class RegisterView:
+    """One dial of a meter: total, normal, peak, offpeak (kWh) or reactive (kvarh)."""
+
+    id: int
+    kind: str
+    digits: int
+
+
+@dataclass(frozen=True)
+class MeterView:
+    """A meter on a point in [start, end); `end` None while it hangs."""
+
+    installation_id: int
+    serial: str
+    kind: str
+    remote: bool
+    start: date
+    end: date | None
+    multiplier: int
+    registers: list[RegisterView]
+
+
+@dataclass(frozen=True)
+class ReadingView:
+    """A dial's value at 00:00 of `read_on`; quality A read, C by the customer, V checked, E estimated."""
+
+    register_id: int
+    meter: str
+    register: str
+    read_on: date
+    value: int
+    quality: str
+    source: str
+    import_id: int | None
+
+
+def points_by_meter(*, serial: str) -> list[int]:
+    """Return the ids of the supply points a meter hangs or hung on, the present one first."""
+    hung = Installation.objects.filter(meter__serial=serial.strip()).order_by("-start")
+    return list(dict.fromkeys(hung.values_list("supply_point_id", flat=True)))
+
+
+def meters(*, supply_point_id: int) -> list[MeterView]:
+    """Return the meters of a point with their registers, the present one first."""
+    hung = (
+        Installation.objects.filter(supply_point_id=supply_point_id)
+        .select_related("meter").prefetch_related("registers").order_by("-start")
+    )  # fmt: skip
+    return [_meter(one, one.meter) for one in hung]
+
+
+def _meter(one: Installation, meter: Meter) -> MeterView:
+    dials = sorted(one.registers.all(), key=lambda register: register.pk)
+    return MeterView(
+        installation_id=one.pk, serial=meter.serial, kind=meter.kind, remote=meter.remote, start=one.start,
+        end=one.end, multiplier=one.multiplier,
+        registers=[RegisterView(d.pk, d.kind, d.digits) for d in dials],
+    )  # fmt: skip
+
+
+_READINGS = """
+SELECT m.register_id, me.serial, r.kind, m.read_on, m.value, m.quality, m.source, m.import_file_id
+FROM metering_installation i JOIN metering_meter me ON me.id = i.meter_id
+JOIN metering_register r ON r.installation_id = i.id JOIN metering_reading m ON m.register_id = r.id
+WHERE i.supply_point_id = %s ORDER BY m.read_on DESC, r.id LIMIT %s
+"""
+
+
+def readings(*, supply_point_id: int, limit: int = 60) -> list[ReadingView]:
+    """Return the newest readings of a point's meters, newest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(_READINGS, [supply_point_id, limit])
+        return [ReadingView(*row) for row in cursor.fetchall()]
+
+
+def superseded(*, supply_point_id: int, limit: int = 60) -> list[ReadingView]:
+    """Return the values that readings of a point had before they were corrected, newest first."""
+    old = SupersededReading.objects.filter(register__installation__supply_point_id=supply_point_id)
+    old = old.select_related("register__installation__meter").order_by("-id")[:limit]
+    return [
+        ReadingView(
+            register_id=o.register_id, meter=o.register.installation.meter.serial, register=o.register.kind,
+            read_on=o.read_on, value=o.value, quality=o.quality, source=o.source, import_id=o.import_file_id,
+        )
+        for o in old
+    ]  # fmt: skip
+
+
+_TIMELINE = """
+SELECT b.reading_day, r.id, r.kind, r.digits, i.id, i.multiplier, i.start, i."end", m.read_on, m.value,
+       m.quality
+FROM customers_supplypoint p JOIN network_readingbook b ON b.id = p.book_id
+JOIN metering_installation i ON i.supply_point_id = p.id
+JOIN metering_register r ON r.installation_id = i.id AND r.kind <> 'reactive'
+JOIN metering_reading m ON m.register_id = r.id AND m.read_on BETWEEN %s AND %s
+WHERE p.id = %s ORDER BY r.id, m.read_on
+"""
+
+
+@dataclass(frozen=True)
+class _Dial:
+    """One register with its readings in order."""
+
+    kind: str
+    digits: int
+    installation: int
+    multiplier: int
+    start: date
+    end: date | None
+    readings: list[tuple[date, int, str]]
+
+
+def monthly_usage(*, supply_point_id: int, months: int = 25, until: date) -> list[MonthUsage]:
+    """Return kWh of the last `months` periods that had ended by `until` (exclusive end), oldest first.
+
+    Months without the readings to know are left out. `month` is the first day of the period's month.
+    """
+    last = month_start(until)
+    first = month_start(last, months=-months - 1)
+    with connection.cursor() as cursor:
+        cursor.execute(_TIMELINE, [first - timedelta(days=31), until + timedelta(days=5), supply_point_id])
+        rows = cursor.fetchall()
+    if not rows:
+        return []
+    dials = _dials(rows)
+    policy = reading_policy(settings.POLICIES / settings.DISTRIBUTOR, until)
+    found = []
+    for back in range(months + 1, -1, -1):
+        month = month_start(last, months=-back)
+        dates = book_period(month, rows[0][0])
+        if dates.end <= until and (usage := _month(month, dates.start, dates.end, dials, policy)):
+            found.append(usage)
+    return found[-months:]
+
+
+def _dials(rows: Iterable[tuple[Any, ...]]) -> list[_Dial]:
+    dials = []
+    for _, group in groupby(rows, key=lambda row: row[1]):
+        lines = list(group)
+        _, _, kind, digits, installation, multiplier, start, end, *_ = lines[0]
+        values = [(line[8], line[9], line[10]) for line in lines]
+        dials.append(_Dial(kind, digits, installation, multiplier, start, end, values))
+    banded = {dial.installation for dial in dials if dial.kind in BANDS}
+    return [dial for dial in dials if dial.kind in BANDS or dial.installation not in banded]
+
+
+def _month(
+    month: date, start: date, end: date, dials: list[_Dial], policy: ReadingPolicy
+) -> MonthUsage | None:
+    kwh, estimated, counted = 0, False, False
+    for dial in dials:
+        lower, upper = max(start, dial.start), min(end, dial.end or end)
+        if lower >= upper:
+            continue
+        first, last = _near(dial, lower, start, policy), _near(dial, upper, end, policy)
+        use = dial_use(first[1], last[1], dial.digits, policy.dial_share) if first and last else None
+        if use is None or last is None:
+            return None
+        kwh += use * dial.multiplier
+        estimated |= last[2] == "E"
+        counted = True
+    return MonthUsage(month, kwh, estimated) if counted else None
+
+
+def _near(dial: _Dial, day: date, boundary: date, policy: ReadingPolicy) -> tuple[date, int, str] | None:
+    """Return the reading that stands for a boundary: within the tolerance at a regular one (as in bulk)."""
+    allowed = policy.tolerance_days if day == boundary else 0
+    near = [(abs((at - day).days), at, value, quality) for at, value, quality in dial.readings]
+    near = [reading for reading in near if reading[0] <= allowed]
+    return min(near)[1:] if near else None

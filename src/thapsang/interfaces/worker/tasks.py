@@ -1,0 +1,42 @@
+"""Entry points of queued work. A task translates its arguments and makes one call.
+
+Every queue used anywhere stands in QUEUES: the worker serves these, and a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from django.utils import timezone
+from procrastinate import RetryStrategy
+from procrastinate.contrib.django import app
+
+from thapsang.domain.metering import operations as metering
+from thapsang.kit.events import operations as events
+
+logger = logging.getLogger(__name__)
+QUEUES = ("imports", "outbox")
+
+
+@app.task(name="thapsang.run_reading_import", queue="imports", retry=RetryStrategy(max_attempts=3, wait=5))
+def run_reading_import(import_id: int) -> None:
+    """Import a file of readings that was kept. Run twice, it changes nothing the second time."""
+    outcome = metering.run_import(import_id=import_id, at=timezone.now())
+    logger.info("import %s: %s, %s accepted", import_id, outcome.status, outcome.accepted)
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="thapsang.drain_outbox", queue="outbox", queueing_lock="outbox")
+def drain_outbox(timestamp: int) -> None:
+    """Tell waiting events, should the worker's own loop have missed any."""
+    while events.drain():
+        pass
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="thapsang.requeue_stalled", queue="outbox", queueing_lock="stalled")
+async def requeue_stalled(timestamp: int) -> None:
+    """Queue again what a worker that died had in hand (its heartbeat stopped)."""
+    for job in await app.job_manager.get_stalled_jobs():
+        logger.warning("job %s (%s) of a worker that died is queued again", job.id, job.task_name)
+        await app.job_manager.retry_job(job)
