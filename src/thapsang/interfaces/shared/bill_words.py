@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 
 from thapsang.domain.billing.types import LineView
 from thapsang.interfaces.shared import words
@@ -176,9 +176,11 @@ def each_day(kwh: int, total: int, days: int) -> str:
     """Say what a day came to: kWh (one decimal) and đồng."""
     tenths = (kwh * 10 + days // 2) // days
     shown = words.number(tenths // 10) + ("," if words.number(1000) == "1.000" else ".") + str(tenths % 10)
-    return ngettext("%(days)s ngày", "%(days)s ngày", days) % {"days": days} + gettext(
-        ": mỗi ngày khoảng %(kwh)s kWh, %(money)s."
-    ) % {"kwh": shown, "money": words.dong((total + days // 2) // days)}
+    return gettext("%(days)s ngày: mỗi ngày khoảng %(kwh)s kWh, %(money)s.") % {
+        "days": days,
+        "kwh": shown,
+        "money": words.dong((total + days // 2) // days),
+    }
 
 
 def year_of(month: date, usage: Sequence[Usage]) -> list[MonthBar]:

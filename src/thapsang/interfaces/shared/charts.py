@@ -14,8 +14,8 @@ from django.utils.safestring import SafeString
 
 from thapsang.interfaces.shared import words
 
-WIDTH, HEIGHT = 360, 196
-LEFT, RIGHT, TOP, BOTTOM = 2, 2, 28, 40
+WIDTH, HEIGHT = 360, 204
+LEFT, RIGHT, TOP, BOTTOM = 2, 2, 30, 46
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def _line(bars: Sequence[MonthBar], scale: _Scale, label: str) -> SafeString:
 
 
 def _months(bars: Sequence[MonthBar], scale: _Scale) -> SafeString:
-    last, base = len(bars) - 1, HEIGHT - 22
+    last, base = len(bars) - 1, HEIGHT - 26
     names = [
         ("month now" if i == last else "month", scale.middle(i), base, b.month.month)
         for i, b in enumerate(bars)
@@ -140,7 +140,7 @@ def share_bar(share: float) -> SafeString:
     """Draw a small bar filled to `share` (0 to 1)."""
     return format_html(
         '<svg class="share" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">'
-        '<rect class="ground" width="100" height="6" rx="2"/>'
-        '<rect class="fill" width="{}" height="6" rx="2"/></svg>',
+        '<rect class="ground" width="100" height="6"/>'
+        '<rect class="fill" width="{}" height="6"/></svg>',
         round(max(0.0, min(1.0, share)) * 100, 1),
     )
