@@ -195,6 +195,20 @@ UNFOLD = {
     "SHOW_HISTORY": False,
     "BORDER_RADIUS": "8px",
     "COLORS": {"primary": {"500": "#b06f00", "600": "#7a4b00", "700": "#5c3800"}},
+    "SIDEBAR": {
+        "navigation": [
+            {
+                "items": [
+                    {"title": "Về bàn làm việc", "icon": "arrow_back", "link": "/console/"},
+                    {"title": "Đội quản lý", "icon": "groups", "link": "/admin/network/areateam/"},
+                    {"title": "Xã, phường", "icon": "map", "link": "/admin/network/commune/"},
+                    {"title": "Sổ ghi chỉ số", "icon": "menu_book", "link": "/admin/network/readingbook/"},
+                    {"title": "Bản biểu giá", "icon": "gavel", "link": "/admin/tariffs/policyversion/"},
+                    {"title": "Đối tác API", "icon": "key", "link": "/admin/identity/apiclient/"},
+                ]
+            }
+        ]
+    },
 }
 
 CACHES = {

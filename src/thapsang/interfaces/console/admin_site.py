@@ -19,6 +19,9 @@ from unfold.sites import UnfoldAdminSite
 
 from thapsang.kit.identity.access import Audience
 
+HTMX_INDICATORS = "'sha256-bsV5JivYxvGywDAZ22EZJKBFip65Ng9xoJVLbBg7bdo='"
+"""The one style element that Unfold's own htmx writes, by its content."""
+
 View = Callable[..., Any]
 
 
@@ -35,7 +38,7 @@ class ConsoleSite(UnfoldAdminSite):  # type: ignore[misc]
                 response.add_post_render_callback(lambda rendered: _mark_styles(request, rendered))
             return response
 
-        relaxed = {"script-src": [SELF, "'unsafe-eval'"], "style-src": [SELF, NONCE]}
+        relaxed = {"script-src": [SELF, "'unsafe-eval'"], "style-src": [SELF, NONCE, HTMX_INDICATORS]}
         return csp_update(relaxed)(wrapped)  # type: ignore[no-any-return]
 
     def has_permission(self, request: HttpRequest) -> bool:

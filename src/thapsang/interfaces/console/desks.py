@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.functional import Promise
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from thapsang.kit.audit.operations import Person
@@ -67,6 +68,11 @@ class Act(TypedDict):
 def act(request: HttpRequest) -> Act:
     """Return who acts, now, and a number by which the request's entries hang together."""
     return {"actor": request.user, "at": timezone.now(), "request_id": uuid.uuid4().hex}
+
+
+def language() -> str:
+    """Return the reader's language as the domain names it."""
+    return "en" if (get_language() or "vi").startswith("en") else "vi"
 
 
 def display_name(request: HttpRequest) -> str:

@@ -22,9 +22,9 @@ def wants_csv(request: HttpRequest) -> bool:
 
 
 def csv_file(name: str, headers: Sequence[Any], rows: Iterable[Sequence[Any]]) -> HttpResponse:
-    """Return a CSV file that a spreadsheet opens as it is: UTF-8 with its mark, no cell run as a formula."""
+    """Return a CSV file that a spreadsheet opens as it is: UTF-8 with its mark, `;`, no cell a formula."""
     sheet = io.StringIO()
-    writer = csv.writer(sheet, lineterminator="\r\n")
+    writer = csv.writer(sheet, delimiter=";", lineterminator="\r\n")
     writer.writerow([str(header) for header in headers])
     writer.writerows([_cell(value) for value in row] for row in rows)
     response = HttpResponse(sheet.getvalue().encode("utf-8-sig"), content_type="text/csv; charset=utf-8")

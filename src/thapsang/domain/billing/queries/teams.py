@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, F, Q, Sum
 
 from thapsang.domain.billing.models import BillRunBook
 
@@ -30,11 +30,13 @@ def team_totals(*, period: date) -> list[TeamTotal]:
     done = Q(status="done")
     rows = (
         BillRunBook.objects.filter(run__period=period)
-        .values_list("book__area_team__name")
+        .values("book__area_team__name")
         .annotate(
-            Count("id"), Count("id", filter=done), Sum("points"), Sum("points", filter=done, default=0),
-            Sum("bills"), Sum("exceptions"), Sum("kwh"), Sum("total"),
+            team=F("book__area_team__name"), n=Count("id"), n_done=Count("id", filter=done), p=Sum("points"),
+            p_done=Sum("points", filter=done, default=0), b=Sum("bills"), e=Sum("exceptions"), k=Sum("kwh"),
+            t=Sum("total"),
         )
-        .order_by("book__area_team__name")
+        .order_by("team")
+        .values_list("team", "n", "n_done", "p", "p_done", "b", "e", "k", "t")
     )  # fmt: skip
     return [TeamTotal(*row) for row in rows]

@@ -23,7 +23,7 @@ from thapsang.domain.metering import queries as metering
 from thapsang.domain.payments import queries as payments
 from thapsang.domain.payments.types import PaymentError
 from thapsang.domain.tariffs import queries as tariffs
-from thapsang.interfaces.console.desks import CUSTOMER_READERS, act, display_name, page
+from thapsang.interfaces.console.desks import CUSTOMER_READERS, act, display_name, language, page
 from thapsang.interfaces.console.listing import csv_file
 from thapsang.interfaces.shared import words
 from thapsang.journeys import collect_at_counter
@@ -91,13 +91,17 @@ def _page(request: HttpRequest, found: CustomerView, status: int = 200, **extra:
         "customer": found, "points": [_point(point) for point in points], "owed": owed, "today": today,
         "bills": bills, "open": {due.bill_id: due.open for due in owed.dues},
         "payments": payments.payments_of(customer_id=found.id, limit=PAYMENTS), "channels": CHANNELS,
-        "contacts": customers.contact_points(customer_id=found.id), "kinds": KINDS,
+        "contacts": customers.contact_points(customer_id=found.id), "kinds": KINDS, "registers": REGISTERS,
         "notes": customers.notes(customer_id=found.id), "slip": uuid.uuid4().hex, **extra,
     }  # fmt: skip
     return page(request, "console/customer.html", "customers", values, status)
 
 
 CHANNELS = {"gateway": lazy("thẻ, ví"), "bank": lazy("ngân hàng"), "counter": lazy("quầy")}
+REGISTERS = {
+    "total": lazy("tổng"), "normal": lazy("bình thường"), "peak": lazy("cao điểm"),
+    "offpeak": lazy("thấp điểm"), "reactive": lazy("phản kháng"),
+}  # fmt: skip
 KINDS = {"phone": lazy("Điện thoại"), "email": lazy("E-mail"), "zalo": lazy("Zalo")}
 
 
@@ -162,7 +166,7 @@ def bill(request: HttpRequest, code: str, bill_code: str) -> HttpResponse:
     if detail is None or detail.bill.customer_id != found.id:
         raise Http404
     version = detail.policy_version_id
-    law = {line.reference: tariffs.reference(version, line.reference) for line in detail.lines}
+    law = tariffs.citations(policy_version_id=version, language=language())
     paid = payments.paid_of(bill_ids=[detail.bill.id])[detail.bill.id]
     values = {"customer": found, "bill": detail.bill, "lines": detail.lines, "law": law, "paid": paid}
     return page(request, "console/bill.html", "customers", values)

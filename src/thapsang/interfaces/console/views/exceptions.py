@@ -12,7 +12,6 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
@@ -27,7 +26,7 @@ from thapsang.domain.billing.types import (
 )
 from thapsang.domain.customers import queries as customers
 from thapsang.domain.network import queries as network
-from thapsang.interfaces.console.desks import BILLING_READERS, act, page
+from thapsang.interfaces.console.desks import BILLING_READERS, act, language, page
 from thapsang.interfaces.console.listing import EXPORT_MOST, PAGE, csv_file, wants_csv
 from thapsang.kit.db.transactions import transaction
 from thapsang.kit.identity import staff
@@ -66,10 +65,9 @@ def exceptions(request: HttpRequest) -> HttpResponse:
 
 def titles(codes: Any) -> dict[str, str]:
     """Return each exception code in words, in the reader's language."""
-    language, policy = _language(), billing.current_policy()
-    return {
-        code: policy.remedy(code).title.get(language) or policy.remedy(code).title["vi"] for code in codes
-    }
+    policy = billing.current_policy()
+    words = {code: policy.remedy(code).title for code in codes}
+    return {code: title.get(language()) or title["vi"] for code, title in words.items()}
 
 
 @allow(*BILLING_READERS)
@@ -151,13 +149,9 @@ def _place(found: ExceptionView) -> tuple[int, int]:
 
 def _exception(number: int) -> ExceptionView:
     try:
-        return billing.exception(exception_id=number, language=_language())
+        return billing.exception(exception_id=number, language=language())
     except UnknownExceptionError as error:
         raise Http404 from error
-
-
-def _language() -> str:
-    return "en" if (get_language() or "vi").startswith("en") else "vi"
 
 
 def _asked(request: HttpRequest) -> dict[str, str]:
@@ -176,7 +170,7 @@ def _wanted(request: HttpRequest) -> dict[str, Any]:
     status = asked["status"] if asked["status"] in {"open", "resolved"} else ""
     return {
         "period": _month(asked["period"]), "code": asked["code"], "area_team_id": _number(asked["team"]),
-        "status": status, "assigned_to": who, "language": _language(),
+        "status": status, "assigned_to": who, "language": language(),
     }  # fmt: skip
 
 

@@ -59,6 +59,6 @@ def _takings(today: date) -> dict[str, Any]:
     by_day = [sum(row.amount for row in rows if row.day == day) for day in days]
     mine = [row for row in rows if row.day == today]
     return {
-        "takings": by_day, "taken": by_day[-1], "taken_count": sum(row.count for row in mine),
+        "takings": by_day, "any_taken": any(by_day), "taken": by_day[-1], "taken_count": sum(row.count for row in mine),
         "taken_table": list(zip(days, by_day, strict=True)), "channels": mine,
     }  # fmt: skip

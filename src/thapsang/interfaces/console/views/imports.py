@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from django.contrib import messages
 from django.core.files.uploadedfile import UploadedFile
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from thapsang.domain.metering import operations as meters
 from thapsang.domain.metering import queries as metering
+from thapsang.domain.metering.queries import ImportView
 from thapsang.interfaces.console.desks import AUDITOR, BILLING, BILLING_READERS, act, page
-from thapsang.interfaces.console.listing import EXPORT_MOST, PAGE, csv_file, wants_csv
+from thapsang.interfaces.console.listing import PAGE, csv_file, wants_csv
 from thapsang.kit.audit.operations import record
 from thapsang.kit.db.transactions import transaction
 from thapsang.kit.identity.access import allow
@@ -68,7 +68,7 @@ def upload(request: HttpRequest) -> HttpResponseBase:
 
 @allow(*BILLING_READERS)
 @require_GET
-def one(request: HttpRequest, number: int) -> HttpResponse:
+def one(request: HttpRequest, number: int) -> HttpResponseBase:
     """Show one file: how far it is, what went in, what came back and why."""
     found = _found(number)
     if wants_csv(request):
@@ -93,23 +93,20 @@ def progress(request: HttpRequest, number: int) -> HttpResponse:
     return response
 
 
-def _moving(found: Any) -> bool:
+def _moving(found: ImportView) -> bool:
     return found.status in {"queued", "running"}
 
 
-def _found(number: int) -> Any:
+def _found(number: int) -> ImportView:
     found = metering.reading_import(import_id=number)
     if found is None:
         raise Http404
     return found
 
 
-def _rejected_file(found: Any) -> HttpResponse:
-    """Return the rejected rows as they came, each with its row, reason and remedy."""
-    rows = metering.rejections(import_id=found.id, limit=EXPORT_MOST)
-    names = list(dict.fromkeys(name for row in rows for name in row.raw))
-    headers = (_("dòng"), *names, _("mã"), _("lý do"), _("việc cần làm"))
-    cells = (
-        (row.row, *(row.raw.get(name) for name in names), row.code, row.reason, row.remedy) for row in rows
-    )
-    return csv_file(f"tra-lai-{found.id}", headers, cells)
+def _rejected_file(found: ImportView) -> HttpResponseBase:
+    """Return the rejected rows as they came, with reason and remedy: mended, the file is imported again."""
+    pieces = (piece.encode() for piece in metering.rejected_csv(import_id=found.id))
+    response = StreamingHttpResponse(pieces, content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="tra-lai-{found.id}.csv"'
+    return response
