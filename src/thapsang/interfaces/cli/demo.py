@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from thapsang.interfaces.cli.database import database
+from thapsang.interfaces.cli.running import run
 from thapsang.journeys.load_demo import DemoError, Loaded
 from thapsang.journeys.load_demo import load as load_province
 from thapsang.journeys.load_demo import logins as known_people
@@ -84,3 +85,6 @@ def logins(as_json: bool = typer.Option(False, "--json", help="Print as JSON."))
     for person in people:
         table.add_row(person["about"]["en"], person["name"], person["customer_code"], person["phone"])
     Console().print(table)
+
+
+app.command()(run)

@@ -44,6 +44,12 @@ GROUPS = {
 """Groups of commands: name → module:Typer of this package."""
 
 
+@app.callback()
+def _root() -> None:
+    """Thắp Sáng: bills, payments and continuity of an electricity distributor."""
+    # With a callback Typer keeps the command's name even when a single one is attached.
+
+
 def main() -> None:
     """Set Django up, attach the commands asked for and run."""
     import django

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import typer
-from django.core.management import call_command
 from granian import Granian
 from granian.constants import Interfaces
+
+WORKER = "thapsang.interfaces.worker"
 
 
 def serve(
@@ -22,4 +26,4 @@ def serve(
 
 def worker(concurrency: int = typer.Option(2, help="Jobs at the same time.")) -> None:
     """Do the work that waits in the queue: imports, bill runs, events."""
-    call_command("procrastinate", "worker", concurrency=concurrency)
+    os.execv(sys.executable, [sys.executable, "-m", WORKER, str(concurrency)])  # noqa: S606 - ourselves
