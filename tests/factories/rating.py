@@ -6,6 +6,7 @@ from calendar import monthrange
 from dataclasses import dataclass, field, replace
 from datetime import date
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -92,12 +93,12 @@ def by_hand(book: TariffBook, point: Point) -> dict[str, Any]:
     """Return net, vat, total and (kind, kwh, price, amount, start, end) lines of a sound point."""
     start, end = point.segments[0].start, point.segments[-1].end
     cuts = {start} | {e.start for e in book.editions if start < e.start < end}
-    for before, after in zip(point.terms, point.terms[1:], strict=False):
+    for before, after in pairwise(point.terms):
         if _same(before) != _same(after):
             cuts.add(after.start)
     days = [*sorted(cuts), end]
     lines, charged = [], [0, 0, 0]
-    for a, b in zip(days, days[1:], strict=False):
+    for a, b in pairwise(days):
         term = next(t for t in point.terms if t.start <= a < t.end)
         edition = book.edition_on(a)
         tariff = edition.tariffs[term.category, term.voltage]

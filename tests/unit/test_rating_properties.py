@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from datetime import date, timedelta
+from itertools import pairwise
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,7 +13,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.factories.rating import Point, Segment, Term, book, by_hand, plain, terms_table, usage_table
+from tests.factories.rating import (
+    REFERENCE,
+    Point,
+    Segment,
+    Term,
+    book,
+    by_hand,
+    plain,
+    terms_table,
+    usage_table,
+)
 from thapsang.engines.rating import Rated, rate, rate_blocks
 
 CATEGORIES = ("residential", "tenant", "production", "business", "hospital-school", "lighting-admin")
@@ -32,12 +43,10 @@ def points(draw: st.DrawFn, number: int = 1) -> Point:
     days = draw(st.integers(1, 69))
     ends = sorted(draw(st.sets(st.integers(1, days), min_size=1, max_size=3)) | {days})
     bounds = [start + timedelta(days=d) for d in [0, *ends]]
-    segments = tuple(
-        draw(_segments(a, b, draw(st.booleans()))) for a, b in zip(bounds, bounds[1:], strict=False)
-    )
+    segments = tuple(draw(_segments(a, b, draw(st.booleans()))) for a, b in pairwise(bounds))
     changes = sorted(draw(st.sets(st.integers(1, days), max_size=2)) | {0, days})
     stretches = [start + timedelta(days=d) for d in changes]
-    terms = tuple(draw(_terms(a, b)) for a, b in zip(stretches, stretches[1:], strict=False))
+    terms = tuple(draw(_terms(a, b)) for a, b in pairwise(stretches))
     return Point(number, segments, terms)
 
 
@@ -63,7 +72,9 @@ def as_seen(result: Rated) -> dict[str, object]:
     bill = result.bills.to_pylist()[0]
     lines = result.lines.to_pylist()
     return {
-        "lines": [(x["kind"], x["kwh"], x["price"], x["start"], x["end"]) for x in lines if x["kind"] != "reactive"],
+        "lines": [
+            (x["kind"], x["kwh"], x["price"], x["start"], x["end"]) for x in lines if x["kind"] != "reactive"
+        ],
         "reactive": sum(x["amount"] for x in lines if x["kind"] == "reactive"),
         "net": bill["net"], "vat": bill["vat"], "total": bill["total"],
     }  # fmt: skip
@@ -75,6 +86,26 @@ def test_the_kernel_computes_what_one_would_by_hand(point: Point) -> None:
     result = rated([point])
     assert result.problems.num_rows == 0
     assert as_seen(result) == by_hand(book(), point)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_the_kernel_computes_a_book_whose_tiers_change_number(data: st.DataObject) -> None:
+    """The fictional distributor goes from three tiers to two, with VAT changing in between."""
+    start = data.draw(st.dates(date(2030, 1, 1), date(2030, 12, 1)))
+    middle, end = start + timedelta(days=data.draw(st.integers(1, 40))), start + timedelta(days=60)
+    terms = tuple(
+        replace(
+            data.draw(_terms(a, b)),
+            category=data.draw(st.sampled_from(["residential", "tenant", "production", "lighting"])),
+            voltage=data.draw(st.sampled_from(["high", "lt6"])),
+        )
+        for a, b in ((start, middle), (middle, end))
+    )
+    point = Point(1, (data.draw(_segments(start, end, data.draw(st.booleans()))),), terms)
+    fictional = book(REFERENCE)
+    result = rate(fictional, usage_table([point]), terms_table([point]))
+    assert as_seen(result) == by_hand(fictional, point)
 
 
 @settings(max_examples=200, deadline=None)

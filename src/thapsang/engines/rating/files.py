@@ -23,11 +23,12 @@ class _StrictLoader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[str] = set()
         for key_node, _ in node.value:
-            if key_node.value in seen:
+            key = str(key_node.value)
+            if key in seen:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"duplicate key {key_node.value!r}", key_node.start_mark
+                    None, None, f"duplicate key {key!r}", key_node.start_mark
                 )
-            seen.add(key_node.value)
+            seen.add(key)
         return super().construct_mapping(node, deep=deep)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
@@ -152,10 +153,15 @@ class _Reader:
 
     def _catalogue(self) -> tuple[dict[str, Words], dict[str, Category]]:
         root = self.files["categories"][0].mapping(("kind", "voltages", "categories"))
-        voltages = {code: words(entry) for code, entry in root["voltages"].entries()}
+        voltages: dict[str, Words] = {}
+        for entry in root["voltages"].items():
+            fields = entry.mapping(("code", "vi", "en"))
+            code = _new(fields["code"], voltages)
+            voltages[code] = Words(fields["vi"].text(), fields["en"].text())
         categories: dict[str, Category] = {}
-        for code, entry in root["categories"].entries():
-            fields = entry.mapping(("name", "article"))
+        for entry in root["categories"].items():
+            fields = entry.mapping(("code", "name", "article"))
+            code = _new(fields["code"], categories)
             categories[code] = Category(code, words(fields["name"]), words(fields["article"]))
         return voltages, categories
 
@@ -176,7 +182,8 @@ class _Reader:
 
     def _rules(self) -> tuple[dict[str, NamedRule], Reactive, tuple[TimeBands, ...]]:
         root = self.files["rules"][0].mapping(("kind", "rules", "reactive", "time_bands"))
-        rules = {name: self._rule(name, field) for name, field in root["rules"].mapping(tuple(RULES)).items()}
+        fields = root["rules"].mapping(tuple(RULES))
+        rules = {name: self._rule(name, fields[name]) for name in RULES}
         bands = tuple(self._time_bands(entry) for entry in root["time_bands"].items())
         return rules, self._reactive(root["reactive"]), bands
 
@@ -235,6 +242,13 @@ class _Reader:
             doubt=self.doubt(fields.get("doubt")),
             tiers=tuple(tiers),
         )
+
+
+def _new(field: Field, known: Container[str]) -> str:
+    """Return a code that is not known yet."""
+    if field.text() in known:
+        field.fail(f"{field.text()!r} is listed twice.", "Keep one of the two.")
+    return field.text()
 
 
 def words(field: Field) -> Words:

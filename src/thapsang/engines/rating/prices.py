@@ -59,8 +59,15 @@ class _EditionReader:
                 )
             rule = field.child("rule", _rule_of(field)).choice(tuple(_SHAPES))
             later.append((category, rule, field, field.mapping(*_SHAPES[rule])))
-        for category, rule, field, entry in sorted(later, key=lambda item: item[1] == "price-of-tier"):
-            getattr(self, "_" + rule.replace("-", "_"))(category, field, entry)
+        # In the catalogue's order, whatever the file's: a database may hand the keys back in another one,
+        # and the numbers of references must not change.
+        order = list(self.categories)
+        for category, rule, field, entry in sorted(later, key=lambda item: order.index(item[0])):
+            if rule != "price-of-tier":
+                getattr(self, f"_{rule}")(category, field, entry)
+        for category, rule, field, entry in sorted(later, key=lambda item: order.index(item[0])):
+            if rule == "price-of-tier":
+                self._price_of_tier(category, field, entry)
         until = self.fields.get("until")
         return Edition(
             code=self.code,
