@@ -59,20 +59,24 @@ def small_world(*, books: int = 2, points: int = 3) -> World:
 _BIG = """
 INSERT INTO network_areateam (code, name, doubt) VALUES ('PA13BG', 'Đội lớn', '') ON CONFLICT DO NOTHING;
 INSERT INTO network_commune (code, name, kind, former_names, area_team_id)
-    SELECT '99999', 'Xã lớn', 'xa', '{{}}', id FROM network_areateam WHERE code = 'PA13BG' ON CONFLICT DO NOTHING;
+    SELECT '99999', 'Xã lớn', 'xa', '{{}}', id FROM network_areateam WHERE code = 'PA13BG'
+    ON CONFLICT DO NOTHING;
 INSERT INTO network_readingbook (code, area_team_id, reading_day)
     SELECT 'BG' || lpad(n::text, 6, '0'), t.id, 1 FROM generate_series(1, {books}) n, network_areateam t
     WHERE t.code = 'PA13BG';
 INSERT INTO ledger_account (chart, code)
     SELECT '131', '131:PA13BG' || lpad(n::text, 7, '0') FROM generate_series(1, {points}) n;
 INSERT INTO customers_customer (code, kind, name, tax_code, account_id, created_at)
-    SELECT substr(code, 5), 'person', 'Nguyễn Văn A', '', id, now() FROM ledger_account WHERE code LIKE '131:PA13BG%';
+    SELECT substr(code, 5), 'person', 'Nguyễn Văn A', '', id, now() FROM ledger_account
+    WHERE code LIKE '131:PA13BG%';
 INSERT INTO customers_premises (address, commune_id)
     SELECT 'Số ' || n, c.id FROM generate_series(1, {points}) n, network_commune c WHERE c.code = '99999';
 INSERT INTO customers_supplypoint (code, premises_id, book_id, status)
     SELECT c.code || '001', p.id, b.id, 'active'
-    FROM (SELECT code, row_number() OVER (ORDER BY id) AS n FROM customers_customer WHERE code LIKE 'PA13BG%') c
-    JOIN (SELECT id, row_number() OVER (ORDER BY id) AS n FROM customers_premises WHERE address LIKE 'Số %') p USING (n)
+    FROM (SELECT code, row_number() OVER (ORDER BY id) AS n FROM customers_customer
+          WHERE code LIKE 'PA13BG%') c
+    JOIN (SELECT id, row_number() OVER (ORDER BY id) AS n FROM customers_premises
+          WHERE address LIKE 'Số %') p USING (n)
     JOIN (SELECT id, row_number() OVER (ORDER BY id) AS n FROM network_readingbook WHERE code LIKE 'BG%') b
         ON b.n = (c.n - 1) * {books} / {points} + 1;
 INSERT INTO customers_supplyagreement (number, customer_id, supply_point_id, start)
@@ -80,7 +84,8 @@ INSERT INTO customers_supplyagreement (number, customer_id, supply_point_id, sta
     JOIN customers_supplypoint p ON p.code = c.code || '001' WHERE c.code LIKE 'PA13BG%';
 INSERT INTO customers_agreementterm
         (agreement_id, start, category, household_quarters, voltage, time_of_use, reactive_charged, reason)
-    SELECT id, '2020-01-01', CASE WHEN id % 10 = 0 THEN 'business' ELSE 'residential' END, 4, 'lt6', false, false, ''
+    SELECT id, '2020-01-01', CASE WHEN id % 10 = 0 THEN 'business' ELSE 'residential' END, 4, 'lt6',
+        false, false, ''
     FROM customers_supplyagreement WHERE number LIKE 'HD-PA13BG%';
 INSERT INTO metering_meter (serial, kind, remote)
     SELECT 'BG' || id, 'single', true FROM customers_supplypoint WHERE code LIKE 'PA13BG%';
@@ -91,7 +96,8 @@ INSERT INTO metering_register (installation_id, kind, digits)
     WHERE m.serial LIKE 'BG%';
 SELECT metering_ensure_months('2026-10-01', '2026-11-01');
 INSERT INTO metering_reading (register_id, read_on, value, quality, source)
-    SELECT r.id, d, CASE d WHEN '2026-10-01' THEN 1000 ELSE 1000 + i.supply_point_id * 37 % 600 END, 'A', 'import'
+    SELECT r.id, d, CASE d WHEN '2026-10-01' THEN 1000 ELSE 1000 + i.supply_point_id * 37 % 600 END,
+        'A', 'import'
     FROM metering_register r JOIN metering_installation i ON i.id = r.installation_id
     JOIN metering_meter m ON m.id = i.meter_id, unnest(ARRAY['2026-10-01'::date, '2026-11-01']) d
     WHERE m.serial LIKE 'BG%' AND (d = '2026-10-01' OR i.supply_point_id % 50 <> 0)

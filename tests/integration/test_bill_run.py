@@ -19,8 +19,8 @@ from thapsang.domain.billing.types import (
     bill_id,
 )
 from thapsang.domain.ledger import queries as ledger
-from thapsang.engines.rating import rate_one
 from thapsang.domain.tariffs import queries as tariffs
+from thapsang.engines.rating import rate_one
 from thapsang.journeys import run_billing
 
 pytestmark = pytest.mark.django_db(transaction=True)

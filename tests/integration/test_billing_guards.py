@@ -17,8 +17,13 @@ from thapsang.kit.bulk.copy import url
 pytestmark = pytest.mark.django_db(transaction=True)
 OCTOBER = world.OCTOBER
 COLUMNS = (
-    'id, run_id, supply_point_id, customer_id, agreement_id, category, household_quarters, start, "end", kwh, kvarh, '
-    "estimated, net, vat_rate, vat, total, issued_on, due_on"
+    'id, run_id, supply_point_id, customer_id, agreement_id, category, household_quarters, start, "end", '
+    "kwh, kvarh, estimated, net, vat_rate, vat, total, issued_on, due_on"
+)
+
+LINES = (
+    "INSERT INTO billing_billline_2610 (bill_id, line_no, kind, tier, band, kwh, price, amount, "
+    'start, "end", reference) VALUES'
 )
 
 
@@ -58,8 +63,8 @@ def insert(table: str, bill: dict[str, Any], lines: list[tuple[int, int]], *, su
                 for n, amount in lines
             )
             link.execute(
-                f"INSERT INTO billing_billline{suffix} (bill_id, line_no, kind, tier, band, kwh, price, amount, start, "
-                f'"end", reference) VALUES {values}'
+                f"INSERT INTO billing_billline{suffix} (bill_id, line_no, kind, tier, band, kwh, price, "
+                f'amount, start, "end", reference) VALUES {values}'
             )
 
 
@@ -94,18 +99,12 @@ def test_lines_that_do_not_make_the_bill_are_refused(
 def test_lines_added_later_are_refused(month: dict[str, Any]) -> None:
     insert("billing_bill", month, [(1, 10_000)])
     with psycopg.connect(url()) as link, pytest.raises(psycopg.IntegrityError, match="numbered from 1"):
-        link.execute(
-            "INSERT INTO billing_billline_2610 (bill_id, line_no, kind, tier, band, kwh, price, amount, start, "
-            f"\"end\", reference) VALUES ({month['id']}, 2, 'tier', 1, '', 1, 0, 10000, '2026-10-01', '2026-11-01', 1)"
-        )
+        link.execute(f"{LINES} ({month['id']}, 2, 'tier', 1, '', 1, 0, 10000, '2026-10-01', '2026-11-01', 1)")
 
 
 def test_lines_of_no_bill_are_refused(month: dict[str, Any]) -> None:
     with psycopg.connect(url()) as link, pytest.raises(psycopg.IntegrityError, match="does not exist"):
-        link.execute(
-            "INSERT INTO billing_billline_2610 (bill_id, line_no, kind, tier, band, kwh, price, amount, start, "
-            "\"end\", reference) VALUES (26100000000990, 1, 'tier', 1, '', 0, 0, 0, '2026-10-01', '2026-11-01', 1)"
-        )
+        link.execute(f"{LINES} (26100000000990, 1, 'tier', 1, '', 0, 0, 0, '2026-10-01', '2026-11-01', 1)")
 
 
 @pytest.mark.parametrize(

@@ -123,8 +123,8 @@ def test_the_database_refuses_entries_that_come_late() -> None:
     customer, revenue, _ = accounts()
     number = post("J1", [(customer, 5, None), (revenue, -5, None)])
     with psycopg.connect(url()) as other, pytest.raises(psycopg.IntegrityError, match="closed or unknown"):
-        other.execute("INSERT INTO ledger_entry (journal_id, account_id, amount) VALUES (%s, %s, 1), (%s, %s, -1)",
-                      [number, customer, number, revenue])  # fmt: skip
+        other.execute(f"{INSERT}, (%s, %s, %s)",
+                      [number, customer, 1, number, revenue, -1])  # fmt: skip
 
 
 @pytest.mark.django_db(transaction=True)

@@ -63,7 +63,7 @@ def bill_id(period: date, supply_point_id: int, sequence: int = 0) -> int:
 
 
 def parts(bill_id: int) -> BillNumber:
-    """Return period, supply point and sequence of a bill's number; raise UnknownBillError for another number."""
+    """Return period, supply point and sequence of a bill's number; raise UnknownBillError for any other."""
     month, rest = divmod(bill_id, PERIOD_FACTOR)
     if not 101 <= month <= 9912 or not 1 <= month % 100 <= 12:
         raise UnknownBillError(f"{bill_id} is no bill's number: it begins with a month as yymm.")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def open_accounts(link: Connection, codes: pa.Table) -> pa.Table:
-    """Open many accounts at once: `codes` has `chart` and `code`; return `id`, `chart`, `code` in the same order.
+    """Open many accounts at once: `codes` has `chart`, `code`; return `id`, `chart`, `code` in that order.
 
     Codes must be new (a taken one raises the driver's IntegrityError and nothing is written): accounts of
     customers are opened once, with the customer. Runs in the caller's ADBC transaction.
@@ -38,15 +38,13 @@ def open_accounts(link: Connection, codes: pa.Table) -> pa.Table:
 
 
 def chart_account(link: Connection, *, chart: str) -> int:
-    """Return the id of the general account of a number of the chart (its code is the number), opening it if new."""
+    """Return the id of a chart number's general account (its code is the number); open it if new."""
     if not chart.isdigit():
         raise ValueError(f"{chart!r} is no number of the chart of accounts: digits only.")
     found = fetch(link, f"SELECT id FROM ledger_account WHERE code = '{chart}'")  # noqa: S608 - digits only
     if found.num_rows == 0:
-        execute(
-            link,
-            f"INSERT INTO ledger_account (chart, code) VALUES ('{chart}', '{chart}') ON CONFLICT DO NOTHING",
-        )  # noqa: S608
+        values = f"('{chart}', '{chart}') ON CONFLICT DO NOTHING"
+        execute(link, f"INSERT INTO ledger_account (chart, code) VALUES {values}")  # noqa: S608 - digits only
         found = fetch(link, f"SELECT id FROM ledger_account WHERE code = '{chart}'")  # noqa: S608
     return int(found["id"][0].as_py())
 
@@ -75,7 +73,7 @@ def post_columns(link: Connection, entries: pa.Table) -> int:
 
 
 def posted_documents(link: Connection, *, kind: str, prefix: str) -> pa.Table:
-    """Return `document`, `account_id`, `amount`, `entries` summed over journals of a kind and reference prefix."""
+    """Return `document`, `account_id`, `amount`, `entries`, summed over journals of a kind and prefix."""
     return fetch(
         link,
         "SELECT e.document, e.account_id, sum(e.amount)::bigint AS amount, count(*) AS entries "  # noqa: S608 - quoted

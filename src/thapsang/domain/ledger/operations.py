@@ -50,8 +50,8 @@ def _demand_balance(reference: str, entries: Sequence[Posting]) -> None:
     total = sum(amount for _, amount, _ in entries)
     if len(entries) < 2 or total != 0 or any(amount == 0 for _, amount, _ in entries):
         raise UnbalancedError(
-            f"The journal {reference!r} has {len(entries)} entries that sum to {total} đồng: give two or more "
-            "entries other than zero whose debits (> 0) and credits (< 0) sum to 0."
+            f"The journal {reference!r} has {len(entries)} entries that sum to {total} đồng: give two "
+            "or more entries other than zero whose debits (> 0) and credits (< 0) sum to 0."
         )
 
 

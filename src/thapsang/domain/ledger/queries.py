@@ -64,7 +64,8 @@ def trial_balance() -> list[TrialLine]:
         cursor.execute(
             """
             SELECT a.chart, sum(e.n)::bigint, sum(e.debit)::bigint, sum(e.credit)::bigint
-            FROM (SELECT account_id, count(*) AS n, coalesce(sum(amount) FILTER (WHERE amount > 0), 0) AS debit,
+            FROM (SELECT account_id, count(*) AS n,
+                         coalesce(sum(amount) FILTER (WHERE amount > 0), 0) AS debit,
                          coalesce(-sum(amount) FILTER (WHERE amount < 0), 0) AS credit
                   FROM ledger_entry GROUP BY account_id) e
             JOIN ledger_account a ON a.id = e.account_id GROUP BY a.chart ORDER BY a.chart
@@ -79,7 +80,8 @@ def unbalanced_journals(*, limit: int = 20) -> list[tuple[str, int, int]]:
         cursor.execute(
             """
             SELECT coalesce(j.reference, '#' || e.journal_id), e.n, e.s
-            FROM (SELECT journal_id, count(*) AS n, sum(amount)::bigint AS s FROM ledger_entry GROUP BY journal_id) e
+            FROM (SELECT journal_id, count(*) AS n, sum(amount)::bigint AS s
+                  FROM ledger_entry GROUP BY journal_id) e
             FULL JOIN ledger_journal j ON j.id = e.journal_id
             WHERE e.s IS DISTINCT FROM 0 OR e.n < 2 OR j.id IS NULL LIMIT %s
             """,

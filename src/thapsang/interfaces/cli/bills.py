@@ -41,7 +41,7 @@ def run(
     """Bill a month: every supply point gets its bill or an entry in the queue of exceptions.
 
     Stopped at any moment, even by kill -9, the same command goes on where it stopped; run again after
-    exceptions were mended, it bills the points that had none. A second start at the same time shares the work.
+    exceptions were mended, it bills the points that had none. A second start at once shares the work.
     """
     at = issued.astimezone() if issued else None
     with database(), _refusals():
@@ -66,8 +66,8 @@ def status(period: str = typer.Option("", "--period", metavar="YYYY-MM"), as_jso
     table = Table("month", "status", "books", "points", "bills", "exceptions", "total, đồng")
     for row in rows:
         table.add_row(
-            f"{row.period:%Y-%m}", row.status, f"{row.books_done}/{row.books}", f"{row.points_done:,}/{row.points:,}",
-            f"{row.bills:,}", f"{row.exceptions:,}", f"{row.total:,}",
+            f"{row.period:%Y-%m}", row.status, f"{row.books_done}/{row.books}",
+            f"{row.points_done:,}/{row.points:,}", f"{row.bills:,}", f"{row.exceptions:,}", f"{row.total:,}",
         )  # fmt: skip
     out.print(table)
 
@@ -179,8 +179,8 @@ def _refuse(error: Exception, code: int) -> NoReturn:
 def _bar(*, quiet: bool) -> Iterator[Any]:
     columns = ("{task.description}", "{task.fields[bills]:,} bills", "{task.fields[exceptions]:,} exceptions")
     with Progress(
-        TextColumn(columns[0]), BarColumn(), TextColumn(columns[1]), TextColumn(columns[2]), TimeElapsedColumn(),
-        console=errors, disable=quiet,
+        TextColumn(columns[0]), BarColumn(), TextColumn(columns[1]), TextColumn(columns[2]),
+        TimeElapsedColumn(), console=errors, disable=quiet,
     ) as bar:  # fmt: skip
         task = bar.add_task("billing", total=None, bills=0, exceptions=0)
 
@@ -198,8 +198,9 @@ def _show_outcome(outcome: run_billing.Outcome, *, as_json: bool) -> None:
         return
     if outcome.nothing_to_do:
         out.print(
-            f"{now.period:%Y-%m} is billed already: {now.bills:,} bills, every other point has its exception. "
-            "Nothing was written. To bill a point that waits, mend its exception and run this again."
+            f"{now.period:%Y-%m} is billed already: {now.bills:,} bills, every other point has its "
+            "exception. Nothing was written. To bill a point that waits, mend its exception and run "
+            "this again."
         )
         return
     out.print(
@@ -220,8 +221,8 @@ def _show_dry_run(found: run_billing.DryRun, *, as_json: bool) -> None:
             f"{(row.now.total - row.before.total) * 100 // row.before.total:+d} %" if row.before.total else ""
         )
         numbers = (
-            row.now.bills, row.before.bills, row.now.kwh, row.before.kwh, row.now.net, row.now.vat, row.now.total,
-            row.before.total,
+            row.now.bills, row.before.bills, row.now.kwh, row.before.kwh, row.now.net, row.now.vat,
+            row.now.total, row.before.total,
         )  # fmt: skip
         table.add_row(row.category or "all", *(f"{number:,}" for number in numbers), change)
     out.print(table)
@@ -246,8 +247,8 @@ def _print_bill(detail: queries.BillDetail) -> None:
     table = Table("kind", "tier", "band", "kWh", "price", "amount", "from", "to", "reference")
     for line in detail.lines:
         table.add_row(
-            line.kind, str(line.tier or ""), line.band, f"{line.kwh:,}", f"{line.price:,}", f"{line.amount:,}",
-            str(line.start), str(line.end), f"[{line.reference}]",
+            line.kind, str(line.tier or ""), line.band, f"{line.kwh:,}", f"{line.price:,}",
+            f"{line.amount:,}", str(line.start), str(line.end), f"[{line.reference}]",
         )  # fmt: skip
     out.print(table)
     out.print(f"net {bill.net:,} + VAT {bill.vat_rate / 100:g} % {bill.vat:,} = {bill.total:,} đồng")

@@ -88,7 +88,7 @@ def _read(link: Connection, period: date, books: list[int]) -> pl.DataFrame:
 
 
 def _unbilled(status: str, bills: pl.DataFrame, waiting: pl.Series, read: pl.DataFrame) -> list[Violation]:
-    """Points with consumption but neither bill nor exception, once the run is finished; bills counted twice."""
+    """Points billed twice, and, once the run is finished, points with neither bill nor exception."""
     twice = bills.filter(bills["point"].is_duplicated())["point"].unique()
     found = [Violation("twice", f"point {point}", "more than one regular bill") for point in twice[:_SHOWN]]
     if status == "finished":

@@ -40,8 +40,9 @@ PROBLEM = {"point": pl.Int64, "code": pl.String, "detail": pl.String}
 class Computed:
     """What a group of books comes to; nothing of it is written yet.
 
-    points: point, book_id. owners: point, customer_id, agreement_id, account_id (of the last stretch of terms).
-    estimated: the points with an estimated reading. exceptions: point, code, detail (JSON text), one a point.
+    points: point, book_id. owners: point, customer_id, agreement_id, account_id of the last stretch of
+    terms. estimated: the points with an estimated reading. exceptions: point, code,
+    detail (JSON text), one a point.
     """
 
     points: pl.DataFrame

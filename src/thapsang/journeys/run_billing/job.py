@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Job:
-    """One start of a run as its workers see it. `url` may hold a password: it travels by pipe, never in argv."""
+    """One start of a run as its workers see it. `url` may hold a password: it travels by pipe only."""
 
     url: str
     run_id: int

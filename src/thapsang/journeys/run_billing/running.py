@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import IO, Any
 
 from django.db import connection
 from django.utils import timezone
@@ -47,7 +47,7 @@ class BillRunFailedError(RuntimeError):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a start came to. `nothing_to_do`: the month was finished and no exception had been mended since."""
+    """What a start came to. `nothing_to_do`: the month was finished and no exception was open."""
 
     progress: Progress
     new_bills: int
@@ -61,7 +61,7 @@ def start(
     progress: Callable[[Progress], None] | None = None,
     at: datetime | None = None,
 ) -> Outcome:
-    """Bill a month (its first day) until every point has its bill or its exception; go on where a start stopped.
+    """Bill a month (its first day) until every point has its bill or its exception, from where it stopped.
 
     `workers` processes share the books with any other start of the same month; 1 works in this process.
     `progress` is called as books are done. `at` is the moment of issue (now).
@@ -146,8 +146,8 @@ def _share_out(job: Job, workers: int, period: date, progress: Callable[[Progres
     left = waiting_books(run_id=job.run_id)
     if left:
         raise BillRunInterruptedError(
-            f"Workers ended with codes {codes} and {left} reading books are not billed yet. What is billed stays; "
-            f"run `thapsang bills run --period {period:%Y-%m}` again to go on."
+            f"Workers ended with codes {codes} and {left} reading books are not billed yet. What is billed "
+            f"stays; run `thapsang bills run --period {period:%Y-%m}` again to go on."
         )
 
 
@@ -161,10 +161,9 @@ def _processes(job: Job, count: int) -> Iterator[list[subprocess.Popen[str]]]:
     ]
     try:
         for process in running:
-            assert process.stdin is not None
             with contextlib.suppress(BrokenPipeError):
-                process.stdin.write(job.to_json() + "\n")
-                process.stdin.flush()
+                _stdin(process).write(job.to_json() + "\n")
+                _stdin(process).flush()
         yield running
     finally:
         for process in running:
@@ -172,9 +171,14 @@ def _processes(job: Job, count: int) -> Iterator[list[subprocess.Popen[str]]]:
                 process.terminate()
         for process in running:
             process.wait()
-            if process.stdin:
-                with contextlib.suppress(BrokenPipeError):
-                    process.stdin.close()
+            with contextlib.suppress(BrokenPipeError):
+                _stdin(process).close()
+
+
+def _stdin(process: subprocess.Popen[str]) -> IO[str]:
+    if process.stdin is None:
+        raise ValueError("A worker is started with a pipe.")
+    return process.stdin
 
 
 def _finish(job: Job) -> None:
@@ -186,8 +190,8 @@ def _finish(job: Job) -> None:
     if not finished and failed:
         names = "; ".join(f"{code}: {problem.splitlines()[0]}" for code, problem in failed[:5])
         raise BillRunFailedError(
-            f"{len(failed)} reading books could not be billed ({names}). The others are billed. Mend what the "
-            f"message names, then run `thapsang bills run --period {job.period:%Y-%m}` again."
+            f"{len(failed)} reading books could not be billed ({names}). The others are billed. Mend what "
+            f"the message names, then run `thapsang bills run --period {job.period:%Y-%m}` again."
         )
 
 
@@ -195,7 +199,8 @@ def _outcome(
     job: Job, before: Progress | None, waiting: int, progress: Callable[[Progress], None] | None
 ) -> Outcome:
     now = queries.run_progress(period=job.period)
-    assert now is not None
+    if now is None:
+        raise BillRunInterruptedError(f"The run of {job.period:%Y-%m} vanished while it was at work.")
     if progress:
         progress(now)
     return Outcome(now, now.bills - (before.bills if before else 0), nothing_to_do=waiting == 0)

@@ -16,8 +16,8 @@ _INT, _DAY, _TEXT, _SMALL = pa.int64(), pa.date32(), pa.string(), pa.int32()
 BILL = pa.schema(
     {
         "id": _INT, "run_id": _INT, "supply_point_id": _INT, "customer_id": _INT, "agreement_id": _INT,
-        "category": _TEXT, "household_quarters": _SMALL, "start": _DAY, "end": _DAY, "kwh": _INT, "kvarh": _INT,
-        "estimated": pa.bool_(), "net": _INT, "vat_rate": _SMALL, "vat": _INT, "total": _INT,
+        "category": _TEXT, "household_quarters": _SMALL, "start": _DAY, "end": _DAY, "kwh": _INT,
+        "kvarh": _INT, "estimated": pa.bool_(), "net": _INT, "vat_rate": _SMALL, "vat": _INT, "total": _INT,
         "issued_on": _DAY, "due_on": _DAY,
     }
 )  # fmt: skip
@@ -59,8 +59,8 @@ def _sums(computed: Computed, bills: pl.DataFrame) -> pl.DataFrame:
     """Return book_id, points, bills, kwh, net, vat, total by book; books without a bill have zeros."""
     points = computed.points.group_by("book_id").agg(points=pl.len().cast(pl.Int64))
     money = bills.group_by("book_id").agg(
-        bills=pl.len().cast(pl.Int64), kwh=pl.col("kwh").sum(), net=pl.col("net").sum(), vat=pl.col("vat").sum(),
-        total=pl.col("total").sum(),
+        bills=pl.len().cast(pl.Int64), kwh=pl.col("kwh").sum(), net=pl.col("net").sum(),
+        vat=pl.col("vat").sum(), total=pl.col("total").sum(),
     )  # fmt: skip
     return points.join(money, on="book_id", how="left").fill_null(0).sort("book_id")
 

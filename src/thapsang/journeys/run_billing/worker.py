@@ -88,7 +88,7 @@ def _one_by_one(link: Connection, job: Job, book: TariffBook) -> None:
 
 
 def bill_group(link: Connection, job: Job, book: TariffBook, claimed: list[ClaimedBook]) -> None:
-    """Bill claimed books and commit: bills, lines, ledger entries, exceptions and the books' marks, or nothing."""
+    """Bill claimed books and commit bills, lines, ledger entries, exceptions and marks, or nothing."""
     again = any(c.passes for c in claimed)
     billed = _billed(link, job, claimed) if again else None
     computed = compute(link, book=book, period=job.period, books=_by_day(claimed), billed=billed)

@@ -38,8 +38,8 @@ def book_of_point(link: Connection, *, point: int) -> tuple[int, int]:
     """Return the reading book of a supply point and the book's reading day."""
     row = fetch(
         link,
-        "SELECT b.id, b.reading_day FROM customers_supplypoint p JOIN network_readingbook b ON b.id = p.book_id "  # noqa: S608
-        f"WHERE p.id = {int(point)}",
+        "SELECT b.id, b.reading_day FROM customers_supplypoint p "  # noqa: S608 - integers only
+        f"JOIN network_readingbook b ON b.id = p.book_id WHERE p.id = {int(point)}",
     ).to_pylist()[0]
     return row["id"], row["reading_day"]
 
@@ -80,7 +80,8 @@ def insert_exceptions(link: Connection, *, run_id: int, exceptions: pa.Table, at
         link,
         "INSERT INTO billing_billingexception AS e "  # noqa: S608 - integers and a timestamp
         "(run_id, supply_point_id, code, detail, status, resolution, created_at) "
-        f"SELECT {int(run_id)}, point, code, detail::jsonb, 'open', '', '{at.isoformat()}' FROM billing_problem "
+        f"SELECT {int(run_id)}, point, code, detail::jsonb, 'open', '', '{at.isoformat()}' "
+        "FROM billing_problem "
         "ON CONFLICT (run_id, supply_point_id) DO UPDATE SET code = excluded.code, detail = excluded.detail, "
         "status = CASE WHEN e.code = excluded.code THEN e.status ELSE 'open' END, "
         "resolution = CASE WHEN e.code = excluded.code THEN e.resolution ELSE '' END, "

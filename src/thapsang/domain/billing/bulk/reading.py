@@ -39,7 +39,7 @@ def exception_points(link: Connection, *, period: date) -> pa.Array:
 
 
 def wrong_bills(link: Connection, *, period: date, limit: int = 20) -> pa.Table:
-    """Return bills whose lines do not sum to the net amount: `id`, `net`, `lines`; lines without a bill too."""
+    """Return bills whose lines do not sum to the net (`id`, `net`, `lines`), and lines without a bill."""
     low, high = _months(period)
     return fetch(
         link,

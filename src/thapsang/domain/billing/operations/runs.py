@@ -23,7 +23,7 @@ def open_period(*, period: date) -> bool:
 
 @transaction_required
 def open_run(*, period: date, policy_version_id: int, at: datetime) -> tuple[int, int]:
-    """Open the month's run, or find it, and lock it until the transaction ends; return its id and policy version.
+    """Open the month's run, or find it, and lock it until the transaction ends; return id and policy version.
 
     A run keeps the policy version it began with, whatever version is given later.
     """

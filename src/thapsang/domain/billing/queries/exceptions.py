@@ -12,8 +12,9 @@ from thapsang.domain.billing.queries.policy import current_policy
 from thapsang.domain.billing.types import ExceptionView, UnknownExceptionError
 
 _FIELDS = (
-    "id", "run_id", "run__period", "supply_point_id", "supply_point__code", "supply_point__book__area_team__name",
-    "code", "detail", "status", "resolution", "assigned_to", "created_at", "resolved_at",
+    "id", "run_id", "run__period", "supply_point_id", "supply_point__code",
+    "supply_point__book__area_team__name", "code", "detail", "status", "resolution", "assigned_to",
+    "created_at", "resolved_at",
 )  # fmt: skip
 
 
@@ -74,4 +75,7 @@ def _view(row: tuple[Any, ...], language: str) -> ExceptionView:
     number, run, period, point, point_code, team, code, detail, *rest = row
     words = current_policy().remedy(code)
     title, remedy = (texts.get(language) or texts["vi"] for texts in (words.title, words.remedy))
+    if words.code == "other":  # the engine's own words, which rating puts into the detail
+        tail = "" if language == "en" else "_vi"
+        title, remedy = detail.get(f"problem{tail}") or title, detail.get(f"remedy{tail}") or remedy
     return ExceptionView(number, run, period, point, point_code, team, code, title, remedy, detail, *rest)

@@ -66,7 +66,8 @@ def category_totals(*, period: date) -> list[CategoryTotal]:
     low = yymm(period) * PERIOD_FACTOR
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT category, count(*), sum(kwh)::bigint, sum(net)::bigint, sum(vat)::bigint, sum(total)::bigint "
+            "SELECT category, count(*), sum(kwh)::bigint, sum(net)::bigint, sum(vat)::bigint, "
+            "sum(total)::bigint "
             "FROM billing_bill WHERE id >= %s AND id < %s GROUP BY category ORDER BY category",
             [low, low + PERIOD_FACTOR],
         )
