@@ -37,7 +37,9 @@ def main() -> int:
     failed = [
         name
         for name in names
-        if subprocess.run([sys.executable, "-m", "bench", "--one", name], env=environment, check=False).returncode
+        if subprocess.run(
+            [sys.executable, "-m", "bench", "--one", name], env=environment, check=False
+        ).returncode
     ]
     if failed:
         print("failed:", *failed, file=sys.stderr)

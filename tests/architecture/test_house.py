@@ -32,7 +32,11 @@ def _foreign_keys() -> Iterator[tuple[str, str, str]]:
         if model.__module__.startswith("thapsang."):
             for field in model._meta.get_fields():
                 if isinstance(field, ForeignKey):
-                    yield model._meta.app_label, field.related_model._meta.app_label, f"{model.__name__}.{field.name}"
+                    yield (
+                        model._meta.app_label,
+                        field.related_model._meta.app_label,
+                        f"{model.__name__}.{field.name}",
+                    )
 
 
 def test_foreign_keys_point_down_the_house() -> None:
@@ -89,7 +93,14 @@ def _clock_calls(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             called = ast.unparse(node.func)
-            if called in {"timezone.now", "datetime.now", "date.today", "datetime.today", "time.time", "datetime.date.today"}:
+            if called in {
+                "timezone.now",
+                "datetime.now",
+                "date.today",
+                "datetime.today",
+                "time.time",
+                "datetime.date.today",
+            }:
                 yield f"{path.relative_to(SOURCE)}:{node.lineno} {called}"
 
 

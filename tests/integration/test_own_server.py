@@ -60,7 +60,12 @@ def _create_database(port: int) -> None:
     for _ in range(100):
         try:
             with psycopg.connect(
-                host="127.0.0.1", port=port, user="owner", password=PASSWORD, dbname="postgres", autocommit=True
+                host="127.0.0.1",
+                port=port,
+                user="owner",
+                password=PASSWORD,
+                dbname="postgres",
+                autocommit=True,
             ) as connection:
                 connection.execute("CREATE DATABASE elsewhere")
                 return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 from django.utils import timezone
 
@@ -25,7 +25,8 @@ def settle(*, months: list[date], progress: Callable[[int], None] | None = None)
         with bulk_connection() as link:
             bank = ledger.chart_account(link, chart="112")
             percent = PAID_OF_LAST_MONTH if month == months[-1] else 100
-            paid += payments.collect_month(link, period=month, percent=percent, bank_account=bank, at=_day_of_payment(month))
+            at = _day_of_payment(month)
+            paid += payments.collect_month(link, period=month, percent=percent, bank_account=bank, at=at)
             link.commit()
         if progress:
             progress(number)
@@ -34,5 +35,5 @@ def settle(*, months: list[date], progress: Callable[[int], None] | None = None)
 
 def _day_of_payment(month: date) -> datetime:
     """The eighth of the following month, nine in the morning."""
-    following = (month.replace(day=28) + timedelta(days=4)).replace(day=8)
-    return timezone.make_aware(datetime(following.year, following.month, following.day, 9))
+    following = (month + timedelta(days=32)).replace(day=8)
+    return datetime.combine(following, time(9), timezone.get_default_timezone())

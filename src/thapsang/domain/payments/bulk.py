@@ -26,9 +26,7 @@ ORDER BY b.id
 """
 
 
-def collect_month(
-    link: Connection, *, period: date, percent: int, bank_account: int, at: datetime
-) -> int:
+def collect_month(link: Connection, *, period: date, percent: int, bank_account: int, at: datetime) -> int:
     """Pay `percent` of a month's untouched bills in full, as one bank collection; return how many.
 
     One journal for the month (debit the bank, credit each customer), one payment and one allocation a bill, all in
@@ -40,7 +38,9 @@ def collect_month(
     if bills.num_rows == 0:
         return 0
     reference = f"collection:{period:%Y-%m}:{at:%Y%m%d%H%M%S}"
-    (journal,) = ledger.open_journals(link, kind="payment", references=[reference], business_date=at.date(), at=at)
+    (journal,) = ledger.open_journals(
+        link, kind="payment", references=[reference], business_date=at.date(), at=at
+    )
     payments = _payments(link, bills, journal, period, at)
     _post(link, bills, payments, journal, bank_account)
     copy_rows(link, "payments_payment", payments)
@@ -78,7 +78,7 @@ def _take_numbers(link: Connection, count: int) -> int:
     """Take a run of `count` payment numbers from the sequence; return the first."""
     execute(link, "LOCK TABLE payments_payment IN SHARE ROW EXCLUSIVE MODE")
     sequence = "pg_get_serial_sequence('payments_payment', 'id')"
-    first = int(fetch(link, f"SELECT nextval({sequence})::bigint AS id")["id"][0].as_py())  # noqa: S608 - our own text
+    first = int(fetch(link, f"SELECT nextval({sequence})::bigint AS id")["id"][0].as_py())
     execute(link, f"SELECT setval({sequence}, {first + count - 1})")
     return first
 

@@ -26,7 +26,8 @@ def refuse_taken_port(port: int, *, option: str) -> None:
     with socket.socket() as probe:
         if probe.connect_ex(("127.0.0.1", port)) == 0:
             raise PortTakenError(
-                f"Port {port} is taken by another program. Stop it, or choose another port: make demo {option}={port + 10}"
+                f"Port {port} is taken by another program. Stop it, "
+                f"or choose another port: make demo {option}={port + 10}"
             )
 
 
@@ -84,9 +85,15 @@ def wait_for_page(url: str, children: Children, *, seconds: int = 60) -> None:
     while time.monotonic() < deadline:
         if name := children.ended():
             raise RuntimeError(f"{name} ended. The end of its log:\n{children.log_end(name)}")
-        with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
-            with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - our own address
-                if answer.status == 200:
-                    return
+        if _answers(url):
+            return
         time.sleep(0.1)
     raise RuntimeError(f"{url} did not answer within {seconds} seconds.")
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - our own address
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 
 from django.core.management import call_command
 from django.utils import timezone
@@ -31,7 +31,9 @@ def prepare(progress: Progress, customers: int) -> None:
 def _collect_files() -> None:
     """Collect and compress the static files, in a process that has the manifest switched on."""
     words = [sys.executable, "-m", "django", "collectstatic", "--no-input", "--verbosity=0"]
-    done = subprocess.run(words, env={**os.environ, "THAPSANG_MANIFEST": "1"}, capture_output=True, text=True)
+    done = subprocess.run(
+        words, env={**os.environ, "THAPSANG_MANIFEST": "1"}, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise RuntimeError(f"The pages' files could not be collected:\n{done.stderr[-2000:]}")
 
@@ -84,8 +86,15 @@ def _make_bills(progress: Progress, wanted: list[date]) -> None:
     with Step(progress, "Billing", total=len(waiting)) as step:
         for number, month in enumerate(waiting):
             step.show(f"Billing {month:%m/%Y}", number, len(waiting))
-            run_billing.start(period=month, workers=1)
+            issued = None if month == wanted[-1] else _second_of_following(month)
+            run_billing.start(period=month, workers=1, at=issued)
     with Step(progress, "Paying the bills of the past") as step:
         settle_demo.settle(
             months=wanted, progress=lambda done: step.show("Paying the bills of the past", done, len(wanted))
         )
+
+
+def _second_of_following(month: date) -> datetime:
+    """Six in the morning of the second day after the month: when bills of the past were issued."""
+    following = (month + timedelta(days=32)).replace(day=2)
+    return datetime.combine(following, time(6), timezone.get_default_timezone())

@@ -45,7 +45,12 @@ def _packages() -> Finding:
     lock = ROOT / "requirements" / "lock.txt"
     pinned = dict(re.findall(r"^([a-z0-9_.-]+)==(\S+)", lock.read_text(), re.M)) if lock.exists() else {}
     wrong = [name for name, version in pinned.items() if _installed(name) != version]
-    return Finding("packages", not wrong, f"{len(pinned)} pinned, {len(wrong)} differ {wrong[:5] or ''}", "Run `make install`.")
+    return Finding(
+        "packages",
+        not wrong,
+        f"{len(pinned)} pinned, {len(wrong)} differ {wrong[:5] or ''}",
+        "Run `make install`.",
+    )
 
 
 def _installed(name: str) -> str | None:
@@ -57,15 +62,24 @@ def _installed(name: str) -> str | None:
 
 def _server() -> Finding:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT current_setting('server_version'), current_setting('server_version_num')::int / 10000")
+        cursor.execute(
+            "SELECT current_setting('server_version'), current_setting('server_version_num')::int / 10000"
+        )
         text, major = cursor.fetchone() or ("?", 0)
-    return Finding("PostgreSQL", major >= MINIMUM_SERVER, text, f"Use PostgreSQL {MINIMUM_SERVER} or newer (18 is embedded).")
+    return Finding(
+        "PostgreSQL",
+        major >= MINIMUM_SERVER,
+        text,
+        f"Use PostgreSQL {MINIMUM_SERVER} or newer (18 is embedded).",
+    )
 
 
 def _durability() -> Finding:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT current_setting('fsync'), current_setting('synchronous_commit'), current_setting('full_page_writes')")
-        values = cursor.fetchone() or ()
+        cursor.execute(
+            "SELECT current_setting(s) FROM unnest(ARRAY['fsync','synchronous_commit','full_page_writes']) s"
+        )
+        values = [value for (value,) in cursor.fetchall()]
     return Finding(
         "durability", all(v in {"on", "remote_apply", "remote_write"} for v in values), ", ".join(values),
         "Switch fsync, synchronous_commit and full_page_writes on in the server's settings.",
@@ -89,7 +103,9 @@ def _policies() -> Finding:
     try:
         book = tariffs.current_book()
     except PolicyError as problem:
-        return Finding("policies", False, str(problem), "Mend the file named; `thapsang policy check` looks again.")
+        return Finding(
+            "policies", False, str(problem), "Mend the file named; `thapsang policy check` looks again."
+        )
     return Finding("policies", True, f"{settings.DISTRIBUTOR} {book.sha256[:12]}")
 
 
@@ -97,13 +113,23 @@ def _files() -> Finding:
     folder = settings.FILES
     folder.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(folder).free // 2**30
-    return Finding("files", os.access(folder, os.W_OK) and free >= 2, f"{free} GiB free", "Free space, or set THAPSANG_FILES.")
+    return Finding(
+        "files",
+        os.access(folder, os.W_OK) and free >= 2,
+        f"{free} GiB free",
+        "Free space, or set THAPSANG_FILES.",
+    )
 
 
 def _secrets() -> Finding:
     own = settings.SECRET_KEY != settings.DEFAULT_SECRET and settings.DATA_KEYS != settings.DEFAULT_DATA_KEYS
     seen = "own" if own else f"the public defaults ({settings.ENV})"
-    return Finding("secrets", own or not settings.PRODUCTION, seen, "Set THAPSANG_SECRET_KEY, THAPSANG_DATA_KEYS, THAPSANG_INDEX_KEY.")
+    return Finding(
+        "secrets",
+        own or not settings.PRODUCTION,
+        seen,
+        "Set THAPSANG_SECRET_KEY, THAPSANG_DATA_KEYS, THAPSANG_INDEX_KEY.",
+    )
 
 
 CHECKS: list[Callable[[], Finding]] = [
@@ -129,6 +155,8 @@ def doctor(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) ->
     else:
         table = Table("", "what", "seen", "what to do", box=None)
         for one in found:
-            table.add_row("[green]ok[/]" if one.ok else "[red]✗[/]", one.name, one.seen, "" if one.ok else one.remedy)
+            table.add_row(
+                "[green]ok[/]" if one.ok else "[red]✗[/]", one.name, one.seen, "" if one.ok else one.remedy
+            )
         Console().print(table)
     raise typer.Exit(0 if all(f.ok for f in found) else 1)

@@ -48,7 +48,7 @@ class Ports:
         return f"http://127.0.0.1:{self.twins}"
 
 
-class _Stopped(Exception):  # noqa: N818 - no error
+class _Stopped(Exception):
     """SIGTERM or a closed terminal."""
 
 
@@ -58,7 +58,9 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 def run(
     port: int = typer.Option(8000, help="Port of the web site; the sandbox twins take the next one."),
-    customers: int = typer.Option(20_000, help="Customers of the province when it is loaded for the first time."),
+    customers: int = typer.Option(
+        20_000, help="Customers of the province when it is loaded for the first time."
+    ),
 ) -> None:
     """Start everything, with last month's bills made, and stay up until Ctrl-C."""
     ports = Ports(web=port, twins=port + 1)
@@ -114,7 +116,9 @@ def _announce(ports: Ports, staff: list[demonstration.Login]) -> None:
 
 
 def _announce_people(staff: list[demonstration.Login]) -> None:
-    customers = Table("customer", "code", "phone (the code comes to the short messages)", box=None, pad_edge=False)
+    customers = Table(
+        "customer", "code", "phone (the code comes to the short messages)", box=None, pad_edge=False
+    )
     for person in load_demo.logins():
         customers.add_row(person["about"]["en"], person["customer_code"], person["phone"])
     console.print("\n", customers)
@@ -122,7 +126,9 @@ def _announce_people(staff: list[demonstration.Login]) -> None:
     for login in staff:
         members.add_row(login.username, login.role, login.password, login.code)
     console.print("\n", members)
-    console.print("[dim]The code changes every 30 seconds: `thapsang staff demo` prints the present one.[/]\n")
+    console.print(
+        "[dim]The code changes every 30 seconds: `thapsang staff demo` prints the present one.[/]\n"
+    )
 
 
 def _watch(children: Children) -> None:

