@@ -49,7 +49,7 @@ def collect_month(link: Connection, *, period: date, percent: int, bank_account:
         "payments_allocation",
         pa.table({"payment_id": payments["id"], "bill_id": bills["bill"], "amount": bills["amount"]}),
     )
-    return bills.num_rows
+    return int(bills.num_rows)
 
 
 def _payments(link: Connection, bills: pa.Table, journal: int, period: date, at: datetime) -> pa.Table:
