@@ -41,7 +41,12 @@ def run_progress(*, period: date) -> Progress | None:
         kwh_sum=Sum("kwh", default=0),
         total_sum=Sum("total", default=0),
     )
-    return Progress(period, found.status, *sums.values(), found.started_at, found.finished_at)
+    return Progress(
+        period=period, status=found.status, books=sums["book_count"], books_done=sums["done_count"],
+        books_failed=sums["failed_count"], points=sums["point_count"], points_done=sums["points_done"],
+        bills=sums["bill_count"], exceptions=sums["exception_count"], kwh=sums["kwh_sum"],
+        total=sums["total_sum"], started_at=found.started_at, finished_at=found.finished_at,
+    )  # fmt: skip
 
 
 def failed_books(*, run_id: int) -> list[tuple[str, str]]:
