@@ -6,6 +6,7 @@ for another: the same seed and size give the same province.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ Ints = npt.NDArray[np.int64]
 CHUNK_CUSTOMERS = 20_000
 _HIGHLAND = frozenset({"PA13KS", "PA13TD", "PA13CC", "PA13QC", "PA13QH"})
 _WARD_WEIGHT = 3.0
+_BOOK_MOST = 990
 
 
 @dataclass(frozen=True)
@@ -149,8 +151,9 @@ def _books(teams: list[Team], per_team: Ints, points: Ints, size: int) -> tuple[
     first = 0
     for team, count in zip(teams, per_team, strict=True):
         mine = points[first : first + count]
-        wanted = max(1, round(int(mine.sum()) / size))
-        index = np.minimum((np.cumsum(mine) - 1) * wanted // max(1, int(mine.sum())), wanted - 1)
+        total = max(1, int(mine.sum()))
+        wanted = max(1, round(total / size), math.ceil(total / _BOOK_MOST))
+        index = np.minimum((np.cumsum(mine) - 1) * wanted // total, wanted - 1)
         numbers.append(index + len(books) + 1)
         books += [Book(len(books) + i + 1, f"{team.code[4:]}{i + 1:05d}", team.id) for i in range(wanted)]
         first += count

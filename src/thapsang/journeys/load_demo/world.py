@@ -99,7 +99,7 @@ def draw_points(world: World, chunk: Chunk, group: Ints, rng: np.random.Generato
     by_time = np.isin(of_group(world, group, "category"), ["production", "business"])
     three_rate = by_time & (mean >= world.settings["time_of_use_from_kwh"])
     reactive = three_rate & (mean >= world.settings["reactive_from_kwh"])
-    reactive[: len(known)] |= [bool(point.get("reactive")) for point in known]
+    reactive[: len(known)] |= np.array([point.get("reactive", False) for point in known], bool)
     since, joined, fate, day = _fates(world, rng, len(customer), len(known), three_rate | reactive)
     return Points(
         customer, sequence, np.arange(len(customer)) + chunk.first_point, group, mean,
