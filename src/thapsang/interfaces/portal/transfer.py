@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from thapsang.domain.payments import queries as payments
 from thapsang.domain.payments.types import IntentView
+from thapsang.interfaces.portal.demonstration import bank_url
 from thapsang.journeys.pay_bill import transfer_code
 
 
@@ -25,6 +26,8 @@ class ShownTransfer:
     reference: str
     invented: bool
     """True while the account is a demonstration's: nobody should send money to it."""
+    sandbox: str
+    """Where the sandbox bank pays this code; empty when the account is real."""
 
 
 def draw(payload: str) -> SafeString:
@@ -49,12 +52,14 @@ def draw(payload: str) -> SafeString:
 def transfer_of(intent: IntentView) -> ShownTransfer:
     """Return what the page of an open transfer shows."""
     rules = payments.rules()
+    payload = transfer_code(reference=intent.reference, amount=intent.amount)
     return ShownTransfer(
-        draw(transfer_code(reference=intent.reference, amount=intent.amount)),
-        rules.bank_name,
-        rules.account,
-        rules.account_name,
-        intent.amount,
-        intent.reference,
-        rules.account_invented,
+        drawing=draw(payload),
+        bank=rules.bank_name,
+        account=rules.account,
+        account_name=rules.account_name,
+        amount=intent.amount,
+        reference=intent.reference,
+        invented=rules.account_invented,
+        sandbox=bank_url(payload) if rules.account_invented else "",
     )

@@ -26,7 +26,6 @@ urlpatterns = [
     path("look-up/", looking_up.look_up, name="look-up"),
     path("look-up/owed/", looking_up.looked_up, name="looked-up"),
     path("pay/", paying.start, name="start-payment"),
-    path("pay/return/<slug:provider>/", paying.come_back, name="come-back"),
     path("pay/<str:reference>/", paying.payment, name="payment"),
     path("pay/<str:reference>/state/", paying.payment_state, name="payment-state"),
     path("receipts/<str:code>/", paying.receipt, name="receipt"),

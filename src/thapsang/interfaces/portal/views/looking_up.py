@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from thapsang.domain.customers import queries as customers
 from thapsang.domain.customers.types import InvalidValueError, check_customer_code
 from thapsang.domain.payments import queries as payments
-from thapsang.interfaces.portal.views.paying import LOOKED_UP, ways
+from thapsang.interfaces.portal.views.paying import LOOKED_UP, to_gateway, ways
 from thapsang.interfaces.shared.doors import not_kept, sender_of
 from thapsang.kit.identity.access import Audience, allow
 from thapsang.kit.identity.throttling import Limit, attempt
@@ -50,6 +50,7 @@ def _again(request: HttpRequest, typed: str, problem: str, status: int) -> HttpR
 
 
 @allow(Audience.PUBLIC)
+@to_gateway
 @not_kept
 @require_GET
 def looked_up(request: HttpRequest) -> HttpResponseBase:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from csp.decorators import csp_update
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -16,13 +18,17 @@ from thapsang.domain.payments.types import GATEWAY, METHODS, VIETQR, IntentView,
 from thapsang.interfaces.portal.me import me, my_bill, today
 from thapsang.interfaces.portal.transfer import transfer_of
 from thapsang.interfaces.shared.doors import not_kept, sender_of
-from thapsang.journeys.pay_bill import read_return, start_payment
+from thapsang.journeys.pay_bill import start_payment
 from thapsang.kit.identity.access import Audience, allow
 
 STARTED = "payments"
 """Session key: references of the payments begun in this browser."""
 LOOKED_UP = "looked_up"
 """Session key: the number of the customer looked up by code."""
+
+
+to_gateway = csp_update({"form-action": ["/".join(settings.VNPAY["url"].split("/")[:3])]})
+"""A browser holds `form-action` against the redirect that follows a form, too: this page may lead to the gateway."""
 
 
 def may_pay_for(request: HttpRequest, customer_id: int) -> bool:
@@ -67,6 +73,7 @@ def start(request: HttpRequest) -> HttpResponseBase:
 
 
 @allow(Audience.CUSTOMER)
+@to_gateway
 @not_kept
 @require_GET
 def choose(request: HttpRequest, code: str) -> HttpResponse:
@@ -100,20 +107,6 @@ def bill_id_or_404(code: str) -> int:
         return bill_id_of(code)
     except ValueError as error:
         raise Http404 from error
-
-
-@allow(Audience.PUBLIC)
-@not_kept
-@require_GET
-def come_back(request: HttpRequest, provider: str) -> HttpResponseBase:
-    """The browser comes back from the gateway. What it brings is shown, and settles nothing."""
-    try:
-        returned = read_return(provider=provider, params=request.GET.dict(), at=timezone.now())
-    except LookupError as error:
-        raise Http404 from error
-    if not returned.genuine:
-        return render(request, "portal/forged_return.html", status=400)
-    return redirect("portal:payment", reference=returned.reference)
 
 
 def _intent_or_404(request: HttpRequest, reference: str) -> IntentView:

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from thapsang.domain.customers.types import normalise_phone
 from thapsang.domain.notifications.types import CODE_LIFE, TooManyCodesError
+from thapsang.interfaces.portal.demonstration import inbox_url
 from thapsang.interfaces.shared.distributor import distributor
 from thapsang.interfaces.shared.doors import not_kept, sender_of
 from thapsang.journeys.sign_in import ask_code, confirm_code
@@ -88,7 +89,12 @@ def code(request: HttpRequest) -> HttpResponseBase:
 
 
 def _code_form(request: HttpRequest, ends: str, problem: str = "") -> HttpResponse:
-    values = {"ends": ends, "problem": problem, "minutes": int(CODE_LIFE.total_seconds()) // 60}
+    values = {
+        "ends": ends,
+        "problem": problem,
+        "minutes": int(CODE_LIFE.total_seconds()) // 60,
+        "inbox": inbox_url(),
+    }
     return render(request, "portal/sign_in_code.html", values, status=422 if problem else 200)
 
 

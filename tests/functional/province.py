@@ -1,0 +1,36 @@
+"""Fill the functional tests' database: 300 customers, thirteen months billed, the past paid.
+
+Run as `python -m tests.functional.province` with THAPSANG_DB_KEY set to a server that is running.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import date, timedelta
+
+
+def fill() -> None:
+    """Migrate, load, bill, pay."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "thapsang.config.settings")
+    import django
+
+    django.setup()
+    from django.core.management import call_command
+    from django.utils import timezone
+
+    from thapsang.journeys import load_demo, run_billing, settle_demo
+
+    call_command("migrate", interactive=False, verbosity=0)
+    load_demo.load(customers=300, seed=7, at=timezone.now(), progress=lambda *_: None)
+    months = []
+    month = timezone.localdate().replace(day=1)
+    for _ in range(13):
+        month = (month - timedelta(days=1)).replace(day=1)
+        months.append(date(month.year, month.month, 1))
+    for period in reversed(months):
+        run_billing.start(period=period, workers=1)
+    settle_demo.settle(months=months[::-1])
+
+
+if __name__ == "__main__":
+    fill()
