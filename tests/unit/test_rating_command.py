@@ -98,10 +98,22 @@ WRONG = [
     (("--kwh", "5", *JUNE, "--reading", "2026-06-05=9"), "--reading", "more than --kwh"),
     (("--kwh", "5", *JUNE, "--reading", "2026-06-05=x"), "--reading 2026-06-05", "whole number"),
     (("--band", "peak=5", *JUNE, "--reading", "2026-06-05=2"), "--reading", "date alone"),
-    (("--kwh", "5", "--from", "2014-05-01", "--to", "2014-07-01"), "--from", "Prices are known from 2014-06-01"),
-    (("--kwh", "5", "--from", "2014-07-01", "--to", "2014-08-01", "--category", "business"), "--from", "not all for business"),
-    (("--kwh", "5", "--from", "2026-12-15", "--to", "2027-01-15"), "--to", "VAT rates are known for last days before 2027-01-01"),
-]  # fmt: skip
+    (
+        ("--kwh", "5", "--from", "2014-05-01", "--to", "2014-07-01"),
+        "--from",
+        "Prices are known from 2014-06-01",
+    ),
+    (
+        ("--kwh", "5", "--from", "2014-07-01", "--to", "2014-08-01", "--category", "business"),
+        "--from",
+        "not all for business",
+    ),
+    (
+        ("--kwh", "5", "--from", "2026-12-15", "--to", "2027-01-15"),
+        "--to",
+        "VAT rates are known for last days before 2027-01-01",
+    ),
+]
 
 
 @pytest.mark.parametrize(("options", "field", "remedy"), WRONG)
@@ -124,7 +136,8 @@ def test_a_broken_policy_is_told_with_its_file(settings: Any, tmp_path: Any) -> 
 def test_it_works_without_a_database() -> None:
     code = "from thapsang.interfaces.cli.main import main; main()"
     done = subprocess.run(
-        [sys.executable, "-c", code, "rate", "--kwh", "187", *JUNE, "--json"], check=False, capture_output=True, text=True,
+        [sys.executable, "-c", code, "rate", "--kwh", "187", *JUNE, "--json"], check=False, capture_output=True,
+        text=True,
         cwd=ROOT, env={**os.environ, "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nowhere"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -80,7 +80,7 @@ def as_seen(result: Rated) -> dict[str, object]:
     }  # fmt: skip
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(points())
 def test_the_kernel_computes_what_one_would_by_hand(point: Point) -> None:
     result = rated([point])
@@ -88,7 +88,7 @@ def test_the_kernel_computes_what_one_would_by_hand(point: Point) -> None:
     assert as_seen(result) == by_hand(book(), point)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_the_kernel_computes_a_book_whose_tiers_change_number(data: st.DataObject) -> None:
     """The fictional distributor goes from three tiers to two, with VAT changing in between."""
@@ -108,7 +108,7 @@ def test_the_kernel_computes_a_book_whose_tiers_change_number(data: st.DataObjec
     assert as_seen(result) == by_hand(fictional, point)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(points())
 def test_lines_sum_to_the_net_and_the_energy_of_the_readings(point: Point) -> None:
     result = rated([point])
@@ -123,7 +123,7 @@ def test_lines_sum_to_the_net_and_the_energy_of_the_readings(point: Point) -> No
     assert all(line["amount"] > 0 for line in lines)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(points(), st.integers(1, 500), st.data())
 def test_more_energy_never_costs_less(point: Point, more: int, data: st.DataObject) -> None:
     """Reactive energy aside: a better power factor may make more active energy cheaper, by the rule."""
@@ -138,7 +138,7 @@ def test_more_energy_never_costs_less(point: Point, more: int, data: st.DataObje
     assert after_total >= before_total
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(energies, st.integers(2, 62), st.integers(1, 40), st.data())
 def test_a_reading_inside_a_steady_period_changes_nothing(
     kwh: int, days: int, quarters: int, data: st.DataObject
@@ -152,7 +152,7 @@ def test_a_reading_inside_a_steady_period_changes_nothing(
     assert one.lines.drop_columns(["point"]) == two.lines.drop_columns(["point"])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.integers(0, 3000), st.integers(1, 27), st.integers(1, 40), st.data())
 def test_two_bills_for_one_month_differ_by_rounding_only(
     kwh: int, day: int, quarters: int, data: st.DataObject
@@ -185,7 +185,7 @@ def test_households_of_equal_use_pay_as_many_meters(kwh: int, households: int, m
     assert together == households * alone
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(points(), min_size=2, max_size=12), st.randoms(use_true_random=False), st.integers(1, 5))
 def test_a_batch_is_each_point_alone_in_any_order(many: list[Point], rng: random.Random, block: int) -> None:
     numbered = [replace(p, number=7 * i - 20) for i, p in enumerate(many)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import date
+from math import isqrt
 from typing import Any
 
 import numpy as np
@@ -301,13 +302,11 @@ def test_reactive_energy_is_charged_only_on_the_stretch_whose_terms_charge_it() 
 
 
 def test_the_power_factor_is_exact_where_a_float_cannot_tell() -> None:
-    # 3-4-5 triangles: cos φ = 0.6 and 0.8 exactly; and halves on the dot: cos φ = 0.875 and 0.125 have no
-    # whole triangle, so take the nearest ones of 10^9 on both sides of 0.895
-    active = np.array([3, 4, 10**9, 10**9])
-    reactive = np.array([4, 3, 498_419_107, 498_419_109])
-    expected = [60, 80, *(max(c for c in range(101) if (2 * c - 1) ** 2 * (a * a + r * r) <= (200 * a) ** 2)
-                          for a, r in ((10**9, 498_419_107), (10**9, 498_419_109)))]  # fmt: skip
-    assert power_factor(active, reactive).tolist() == expected
+    # The two whole kvarh on either side of cos φ = 0.895, which rounds up to the free 0.90.
+    active = 10**9
+    edge = isqrt(active**2 * (200**2 - 179**2) // 179**2)
+    assert power_factor(np.array([active] * 2), np.array([edge, edge + 1])).tolist() == [90, 89]
+    assert power_factor(np.array([3, 4]), np.array([4, 3])).tolist() == [60, 80]
 
 
 # ---- what cannot be rated
@@ -418,7 +417,7 @@ def test_dictionary_columns_and_chunks_are_as_good_as_plain_ones() -> None:
 
 def test_a_missing_column_is_named() -> None:
     point = plain(1, 187, JUNE, JULY)
-    with pytest.raises(RatingInputError, match="usage table lacks the column.* kvarh"):
+    with pytest.raises(RatingInputError, match=r"usage table lacks the column.* kvarh"):
         rate(book(), usage_table([point]).drop_columns(["kvarh"]), terms_table([point]))
 
 
