@@ -8,18 +8,13 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from thapsang.domain.metering.bulk import shapes
+from thapsang.domain.metering.operations import fetching
 from thapsang.domain.metering.operations.staging import stage
 from thapsang.domain.metering.types import BookPeriod, ReadingPolicy, dial_use_column
 from thapsang.kit.bulk.copy import fetch
 
 if TYPE_CHECKING:
     from adbc_driver_manager.dbapi import Connection
-
-_READINGS = """
-SELECT o.register, m.read_on, m.value, m.quality = 'E' AS estimated, m.source = 'price' AS price
-FROM odd_register o JOIN metering_reading m ON m.register_id = o.register
-WHERE m.read_on BETWEEN '{first}' AND '{last}'
-"""
 
 _SUPPLIED = """
 SELECT DISTINCT a.supply_point_id AS point FROM odd_point o
@@ -87,10 +82,10 @@ def _spans(metered: pl.DataFrame, dates: BookPeriod) -> pl.DataFrame:
 def _readings(
     link: Connection, registers: pl.DataFrame, dates: BookPeriod, policy: ReadingPolicy
 ) -> pl.DataFrame:
-    stage(link, "odd_register", registers.select("register").unique())
     slack = timedelta(days=policy.tolerance_days)
-    names = {"first": f"{dates.start - slack:%Y-%m-%d}", "last": f"{dates.end + slack:%Y-%m-%d}"}
-    return pl.DataFrame(fetch(link, _READINGS.format(**names)))
+    days = fetching.between(dates.start - slack, dates.end + slack)
+    found = fetching.readings_of(link, registers["register"].unique(), days)
+    return found.with_columns(estimated=pl.col("quality") == "E")
 
 
 def _boundary(

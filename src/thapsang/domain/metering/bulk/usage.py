@@ -15,6 +15,7 @@ import pyarrow as pa
 from django.conf import settings
 
 from thapsang.domain.metering.bulk import careful, shapes
+from thapsang.domain.metering.operations import fetching
 from thapsang.domain.metering.types import (
     BookPeriod,
     ReadingPolicy,
@@ -27,21 +28,21 @@ from thapsang.kit.bulk.copy import fetch
 if TYPE_CHECKING:
     from adbc_driver_manager.dbapi import Connection
 
-_BOUNDARY = """
-SELECT p.id AS point, coalesce(i.id, 0) AS installation, r.id AS register,
+_BOUNDARY = {
+    "installation": pl.Int64, "register": pl.Int64, "kind": pl.Int16, "digits": pl.Int16, "multiplier": pl.Int32,
+    "start": pl.Date, "finish": pl.Date, "before": pl.Int64, "after": pl.Int64, "estimated": pl.Boolean,
+}  # fmt: skip
+_POINTS = "SELECT id AS point FROM customers_supplypoint WHERE book_id IN ({books})"
+_METERS = """
+SELECT i.supply_point_id AS point, i.id AS installation, r.id AS register,
        CASE r.kind WHEN 'total' THEN 0 WHEN 'normal' THEN 1 WHEN 'peak' THEN 2 WHEN 'offpeak' THEN 3
             WHEN 'reactive' THEN 4 END::int2 AS kind,
-       r.digits, i.multiplier, i.start, i."end" AS finish, a.value AS before, b.value AS after,
-       b.quality = 'E' AS estimated
-FROM customers_supplypoint p
-LEFT JOIN metering_installation i ON i.supply_point_id = p.id
-     AND i.start < '{end}' AND (i."end" IS NULL OR i."end" > '{start}')
-LEFT JOIN metering_register r ON r.installation_id = i.id
-LEFT JOIN metering_reading a ON a.register_id = r.id AND a.read_on = '{start}'
-LEFT JOIN metering_reading b ON b.register_id = r.id AND b.read_on = '{end}'
-WHERE p.book_id IN ({books})
+       r.digits, i.multiplier, i.start, i."end" AS finish
+FROM metering_installation i LEFT JOIN metering_register r ON r.installation_id = i.id
+WHERE i.start < '{end}' AND (i."end" IS NULL OR i."end" > '{start}') AND {where}
 """
-
+_BY_RANGE = "i.supply_point_id BETWEEN {low} AND {high}"
+_BY_BOOK = "i.supply_point_id IN (SELECT id FROM customers_supplypoint WHERE book_id IN ({books}))"
 _DAYS = "SELECT id, reading_day FROM network_readingbook WHERE id IN ({books})"
 _SPLIT = """
 SELECT DISTINCT i.supply_point_id AS point FROM metering_reading s
@@ -88,7 +89,7 @@ def _ids(numbers: list[int]) -> str:
 def _usage_of(link: Connection, books: list[int], dates: BookPeriod) -> tuple[pl.DataFrame, pl.DataFrame]:
     policy = reading_policy(settings.POLICIES / settings.DISTRIBUTOR, dates.start)
     names = {"start": f"{dates.start:%Y-%m-%d}", "end": f"{dates.end:%Y-%m-%d}", "books": _ids(books)}
-    rows = pl.DataFrame(fetch(link, _BOUNDARY.format(**names)))
+    rows = _boundaries(link, dates, names)
     split = pl.DataFrame(fetch(link, _SPLIT.format(**names)))
     odd = _odd_points(rows, split, dates, policy)
     plain = rows.filter(~pl.col("point").is_in(odd.implode()))
@@ -97,6 +98,26 @@ def _usage_of(link: Connection, books: list[int], dates: BookPeriod) -> tuple[pl
         return usage, shapes.empty_issues()
     more, issues = careful.usage(link, rows.filter(pl.col("point").is_in(odd.implode())), dates, policy)
     return pl.concat([usage, more]), issues
+
+
+def _boundaries(link: Connection, dates: BookPeriod, names: dict[str, str]) -> pl.DataFrame:
+    """Return every register of the books' points with its values on the two boundary days, where there are."""
+    points = pl.DataFrame(fetch(link, _POINTS.format(**names)), schema={"point": pl.Int64})
+    if points.is_empty():
+        return points.with_columns(**{name: pl.lit(None, kind) for name, kind in _BOUNDARY.items()})
+    where = _BY_BOOK
+    if fetching.is_dense(points["point"]):
+        where = _BY_RANGE.format(**dict(zip(("low", "high"), fetching.bounds(points["point"]), strict=True)))
+    meters = pl.DataFrame(fetch(link, _METERS.format(where=where.format(**names), **names)))
+    rows = points.join(meters, on="point", how="left").with_columns(pl.col("installation").fill_null(0))
+    there = fetching.readings_of(
+        link, rows["register"].drop_nulls(), fetching.on_days(dates.start, dates.end)
+    )
+    first = there.filter(pl.col("read_on") == dates.start).select("register", before="value")
+    last = there.filter(pl.col("read_on") == dates.end).select(
+        "register", after="value", estimated=pl.col("quality") == "E"
+    )
+    return rows.join(first, on="register", how="left").join(last, on="register", how="left")
 
 
 def _odd_points(

@@ -15,22 +15,29 @@ if TYPE_CHECKING:
     from adbc_driver_manager.dbapi import Connection
 
 _EARLIEST = date(2000, 1, 1)
-_DIRECTORY = """
-SELECT s.serial, r.kind AS register_kind, r.id AS register, r.digits, i.multiplier, i.start,
-       i."end" AS finish, p.book_id AS book
-FROM incoming_serial s JOIN metering_meter m ON m.serial = s.serial
-LEFT JOIN metering_installation i ON i.meter_id = m.id
-LEFT JOIN metering_register r ON r.installation_id = i.id
-LEFT JOIN customers_supplypoint p ON p.id = i.supply_point_id
+_PLACES = """
+SELECT s.row, r.id AS register_id, r.digits, i.multiplier, p.book_id AS book, i.start
+FROM incoming_reading s JOIN metering_meter m ON m.serial = s.serial
+JOIN metering_installation i ON i.meter_id = m.id AND i.start <= s.day AND (i."end" IS NULL OR s.day <= i."end")
+JOIN metering_register r ON r.installation_id = i.id AND r.kind = s.register
+JOIN customers_supplypoint p ON p.id = i.supply_point_id
+"""
+_REASONS = """
+SELECT s.row, CASE WHEN m.id IS NULL THEN 'unknown-meter'
+       WHEN EXISTS (SELECT FROM metering_installation i JOIN metering_register r ON r.installation_id = i.id
+                    WHERE i.meter_id = m.id AND r.kind = s.register) THEN 'not-installed'
+       ELSE 'unknown-register' END AS code
+FROM incoming_reading s LEFT JOIN metering_meter m ON m.serial = s.serial
 """
 
 
 def typed(rows: pl.DataFrame, today: date) -> pl.DataFrame:
     """Add `day`, `number`, `mark` (quality) and `code` (why the row cannot be, or null) to rows of text."""
     text, value = pl.col("read_on"), pl.col("value")
-    day = pl.when(text.str.contains(r"^\d{4}-\d{2}-\d{2}$")).then(text.str.to_date("%Y-%m-%d", strict=False))
-    whole = value.str.contains(r"^\d{1,18}(\.0+)?$")
-    number = pl.when(whole).then(value.str.extract(r"^(\d+)").cast(pl.Int64, strict=False))
+    day = pl.when(text.str.len_bytes() == 10).then(text.str.to_date("%Y-%m-%d", strict=False))
+    number = pl.when(~value.str.starts_with("+")).then(
+        value.str.strip_suffix(".0").cast(pl.Int64, strict=False)
+    )
     quality = pl.col("quality").str.to_uppercase()
     mark = pl.when(quality == "").then(pl.lit("A")).otherwise(quality)
     rows = rows.with_columns(day=day, number=number, mark=mark)
@@ -40,40 +47,28 @@ def typed(rows: pl.DataFrame, today: date) -> pl.DataFrame:
         .when(~pl.col("register").is_in(KINDS)).then(pl.lit("unknown-register"))
         .when(pl.col("day").is_null() | (pl.col("day") < _EARLIEST)).then(pl.lit("bad-date"))
         .when(pl.col("day") > today + timedelta(days=1)).then(pl.lit("future-date"))
-        .when(value.str.contains(r"^-\s*\d+([.,]\d+)?$")).then(pl.lit("negative"))
-        .when(value.str.contains(r"^\d{19,}$")).then(pl.lit("too-many-digits"))
-        .when(pl.col("number").is_null()).then(pl.lit("not-a-number"))
+        .when(pl.col("number") < 0).then(pl.lit("negative"))
+        .when(pl.col("number").is_null()).then(
+            pl.when(value.str.contains(r"^\d{19,}$")).then(pl.lit("too-many-digits"))
+            .otherwise(pl.lit("not-a-number")))
         .when(~pl.col("mark").is_in(QUALITIES)).then(pl.lit("bad-quality"))
     )  # fmt: skip
 
 
 def located(link: Connection, rows: pl.DataFrame) -> pl.DataFrame:
     """Add the register that hung on the day (`register_id`, `digits`, `multiplier`, `book`), or a `code`."""
-    stage(link, "incoming_serial", rows.select("serial").unique())
-    directory = pl.DataFrame(fetch(link, _DIRECTORY))
-    serials, kinds = directory.select("serial").unique(), directory.select("serial", "register_kind").unique()
-    there = (pl.col("start") <= pl.col("day")) & (
-        pl.col("finish").is_null() | (pl.col("day") <= pl.col("finish"))
-    )
-    met = (
-        rows.select("row", "serial", "register", "day")
-        .join(directory.rename({"register": "register_id"}), left_on=["serial", "register"],
-              right_on=["serial", "register_kind"])
-        .filter(there)
-    )  # fmt: skip
+    key = ["row", "serial", "register", "day"]
+    stage(link, "incoming_reading", rows.select(key))
+    met = pl.DataFrame(fetch(link, _PLACES))
     if met["row"].n_unique() < met.height:  # taken down and hung again on one day: the later place has it
         met = met.sort("row", "start").unique("row", keep="last", maintain_order=True)
-    rows = rows.join(met.select("row", "register_id", "digits", "multiplier", "book"), on="row", how="left")
-    known_serial = pl.col("serial").is_in(serials["serial"].implode())
-    placed = pl.col("register_id").is_not_null()
-    return rows.join(
-        kinds.with_columns(kind_known=pl.lit(value=True)), left_on=["serial", "register"],
-        right_on=["serial", "register_kind"], how="left",
-    ).with_columns(
-        code=pl.when(placed & (pl.col("number") >= pl.lit(10).pow(pl.col("digits"))))
-        .then(pl.lit("too-many-digits"))
-        .when(placed).then(pl.col("code"))
-        .when(pl.col("kind_known")).then(pl.lit("not-installed"))
-        .when(known_serial).then(pl.lit("unknown-register"))
-        .otherwise(pl.lit("unknown-meter"))
-    )  # fmt: skip
+    rows = rows.drop("code").join(met.drop("start"), on="row", how="left", maintain_order="left")
+    lost = rows.filter(pl.col("register_id").is_null()).select(key)
+    reasons = pl.DataFrame(schema={"row": pl.Int64, "code": pl.String})
+    if lost.height:
+        stage(link, "incoming_reading", lost)
+        reasons = pl.DataFrame(fetch(link, _REASONS))
+    too_long = pl.col("number") >= pl.lit(10, pl.Int64).pow(pl.col("digits"))
+    return rows.join(reasons, on="row", how="left").with_columns(
+        code=pl.when(too_long).then(pl.lit("too-many-digits")).otherwise(pl.col("code"))
+    )

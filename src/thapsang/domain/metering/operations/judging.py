@@ -66,6 +66,19 @@ def _judge_orphans(judged: pl.DataFrame, known: pl.DataFrame, policy: ReadingPol
     return pl.concat([rest, judge(orphans.select(list(CANDIDATE)), now_known, policy)])
 
 
+def doubtful(candidates: pl.DataFrame, around: pl.DataFrame, policy: ReadingPolicy) -> pl.Series:
+    """Return the registers whose readings can be judged only with more history.
+
+    Those that count nothing, more than the floor of a spike, or less than nothing against any reading near;
+    and those with several readings in the file.
+    """
+    met = candidates.join(around.select("register", near="value"), on="register")
+    counted = (pl.col("value") - pl.col("near")) * pl.col("multiplier")
+    odd = met.filter((counted <= 0) | (counted > policy.spike_floor_kwh)).select("register")
+    several = candidates.filter(pl.col("register").is_duplicated()).select("register")
+    return pl.concat([odd, several])["register"].unique()
+
+
 def _figures(rows: pl.DataFrame, verdict: pl.Expr, code: pl.Expr) -> pl.DataFrame:
     absent = {name: pl.lit(None, kind) for name, kind in FIGURES.items() if name not in rows.columns}
     return rows.with_columns(**absent).with_columns(verdict=verdict, code=code)
@@ -74,6 +87,9 @@ def _figures(rows: pl.DataFrame, verdict: pl.Expr, code: pl.Expr) -> pl.DataFram
 def _within_file(candidates: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Take out the second and later rows for one register and day."""
     key = ["register", "read_on"]
+    if not candidates.select(key).is_duplicated().any():
+        none = candidates.clear().with_columns(other_value=pl.col("value"), other_on=pl.col("read_on"))
+        return _judged_same(none, pl.lit(value=True)), candidates
     first = candidates.sort("row").unique(key, keep="first", maintain_order=True)
     later = candidates.join(first.select("row"), on="row", how="anti")
     later = later.join(first.select(*key, other_value="value"), on=key).with_columns(other_on="read_on")

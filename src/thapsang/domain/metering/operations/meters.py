@@ -67,7 +67,7 @@ def install_meter(*, supply_point_id: int, meter: NewMeter, on: date) -> int:
 def _later(hung: object, on: date) -> Installation | None:
     from django.db.models import Q, QuerySet
 
-    assert isinstance(hung, QuerySet)  # noqa: S101 - for the type checker
+    assert isinstance(hung, QuerySet)
     found: Installation | None = (
         hung.filter(Q(end__isnull=True) | Q(end__gt=on)).select_for_update().order_by("start").first()
     )

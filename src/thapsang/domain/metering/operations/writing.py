@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 from django.conf import settings
 
-from thapsang.domain.metering.operations import judging
+from thapsang.domain.metering.operations import fetching, judging
 from thapsang.domain.metering.operations.checking import located, typed
+from thapsang.domain.metering.operations.fetching import between
 from thapsang.domain.metering.operations.months import ensure_months
 from thapsang.domain.metering.operations.reading_files import COLUMNS, Chunk
 from thapsang.domain.metering.operations.rejections import explain, raw_json
@@ -22,15 +24,11 @@ from thapsang.kit.bulk.copy import copy_rows, execute, fetch
 if TYPE_CHECKING:
     from adbc_driver_manager.dbapi import Connection
 
-_BACK, _AHEAD = timedelta(days=70), timedelta(days=40)
-"""How far around a chunk's dates readings are fetched: two monthly ones back, one ahead."""
+_NEAR, _BACK = timedelta(days=40), timedelta(days=75)
+"""How far around a chunk's dates readings are fetched, and how far back for what needs a second look."""
 
-_AROUND = """
-SELECT w.register, m.read_on, m.value, m.quality FROM wanted_register w
-JOIN metering_reading m ON m.register_id = w.register WHERE m.read_on BETWEEN '{first}' AND '{last}'
-"""
 _BEFORE = """
-SELECT w.register, b.read_on, b.value, b.quality FROM lonely_register w CROSS JOIN LATERAL (
+SELECT w.register, b.read_on, b.value, b.quality, false AS price FROM lonely_register w CROSS JOIN LATERAL (
     SELECT read_on, value, quality FROM metering_reading m
     WHERE m.register_id = w.register AND m.read_on < '{first}' ORDER BY m.read_on DESC LIMIT 1) b
 """
@@ -47,6 +45,14 @@ _OUTDATE = """
 UPDATE metering_rejectedreading SET resolved_at = now()
 WHERE import_file_id = {import_id} AND resolved_at IS NULL
 """
+_EXPECTED = """
+SELECT b.id AS book, count(*) AS expected
+FROM network_readingbook b JOIN customers_supplypoint p ON p.book_id = b.id AND p.status = 'active'
+JOIN metering_installation i ON i.supply_point_id = p.id AND i.start <= '{day}'
+     AND (i."end" IS NULL OR i."end" > '{day}')
+JOIN metering_register r ON r.installation_id = i.id
+WHERE b.id IN ({books}) AND b.reading_day = extract(day FROM date '{day}') GROUP BY b.id
+"""
 _MISSING = """
 SELECT b.code AS book, '{day}' AS read_on, count(*) AS missing
 FROM customers_supplypoint p JOIN network_readingbook b ON b.id = p.book_id
@@ -55,7 +61,6 @@ JOIN metering_installation i ON i.supply_point_id = p.id AND i.start <= '{day}'
 JOIN metering_register r ON r.installation_id = i.id
 LEFT JOIN metering_reading m ON m.register_id = r.id AND m.read_on = '{day}'
 WHERE p.book_id IN ({books}) AND p.status = 'active' AND m.register_id IS NULL
-  AND b.reading_day = extract(day FROM date '{day}')
 GROUP BY b.code ORDER BY b.code
 """
 _FINISH = """
@@ -72,7 +77,7 @@ class ImportWriter:
         self._link, self._import_id, self._today = link, import_id, today
         self._source = "ami" if channel == "ami" else "import"
         self._policy = reading_policy(settings.POLICIES / settings.DISTRIBUTOR, today)
-        self._covered: set[tuple[date, int]] = set()
+        self._covered = Counter[tuple[date, int]]()
         self.rows, self.counts, self.by_code = 0, Counter[str](), Counter[str]()
         quoted = reason.replace("'", "''")
         execute(link, f"SELECT set_config('thapsang.correction', '{quoted}', true)")
@@ -113,25 +118,33 @@ class ImportWriter:
             figures = {r["row"]: r for r in told.drop("code", "flag").iter_rows(named=True)}
             back = rows.drop("code").join(told.select("row", code=column), on="row")
             self._give_back(back, figures, action)
-        self._covered.update(rows.select("day", "book").unique().iter_rows())
+        self._cover(rows, judged)
+
+    def _cover(self, rows: pl.DataFrame, judged: pl.DataFrame) -> None:
+        """Count for each book and day how many of its registers have a reading through this file."""
+        there = judged.filter(pl.col("verdict") != "reject").unique(["register", "read_on"]).select("row")
+        counted = rows.group_by("day", "book").agg(pl.col("row").is_in(there["row"].implode()).sum())
+        for day, book, count in counted.iter_rows():
+            self._covered[(day, book)] += count
 
     def _known(self, candidates: pl.DataFrame, first: date, last: date) -> pl.DataFrame:
-        """Fetch what is known of the chunk's registers: around its dates, a year ago, and the last before."""
-        registers = candidates.select("register").unique()
-        stage(self._link, "wanted_register", registers)
-        around = self._fetch(_AROUND, first=first - _BACK, last=last + _AHEAD)
-        year = self._fetch(_AROUND, first=_year_before(first - _AHEAD), last=_year_before(last))
-        met = around.filter(pl.col("read_on") < first).select("register").unique()
-        lonely = registers.join(met, on="register", how="anti")
-        parts = [around, year]
-        if lonely.height:
-            stage(self._link, "lonely_register", lonely)
-            parts.append(self._fetch(_BEFORE, first=first - _BACK))
-        return pl.concat(parts).unique(["register", "read_on"])
-
-    def _fetch(self, sql: str, **days: date) -> pl.DataFrame:
-        rows = fetch(self._link, sql.format(**{name: f"{day:%Y-%m-%d}" for name, day in days.items()}))
-        return pl.DataFrame(rows, schema=judging.KNOWN)
+        """Fetch what is known of the chunk's registers around its dates; of the doubtful ones, more history."""
+        registers = candidates["register"].unique()
+        around = fetching.readings_of(self._link, registers, between(first - _NEAR, last + _NEAR))
+        met = around.filter(pl.col("read_on") < first)["register"].unique()
+        lonely = registers.filter(~registers.is_in(met.implode()))
+        doubtful = pl.concat([judging.doubtful(candidates, around, self._policy), lonely]).unique()
+        history = fetching.readings_of(self._link, doubtful, between(first - _BACK, first - _NEAR))
+        year = fetching.readings_of(
+            self._link, doubtful, between(_year_before(first - _BACK), _year_before(last))
+        )
+        parts = [around, history, year]
+        if len(lonely):
+            stage(self._link, "lonely_register", lonely.to_frame())
+            before = fetch(self._link, _BEFORE.format(first=f"{first - _NEAR:%Y-%m-%d}"))
+            parts.append(pl.DataFrame(before, schema=fetching.SCHEMA))
+        known = pl.concat(parts) if any(part.height for part in parts[1:]) else around
+        return known.unique(["register", "read_on"]).select(list(judging.KNOWN))
 
     def _stored(self, rows: pl.DataFrame) -> pl.DataFrame:
         return rows.select(
@@ -180,13 +193,20 @@ class ImportWriter:
         """Count what the books in the file still lack, and close the import."""
         missing: list[dict[str, Any]] = []
         for day in sorted({day for day, _ in self._covered}):
-            books = ",".join(str(int(book)) for when, book in self._covered if when == day)
-            missing += fetch(self._link, _MISSING.format(day=f"{day:%Y-%m-%d}", books=books)).to_pylist()
+            books = {book: count for (when, book), count in self._covered.items() if when == day}
+            expected = fetch(self._link, _EXPECTED.format(day=day, books=_list(books)))
+            lacking = [row["book"] for row in expected.to_pylist() if books[row["book"]] < row["expected"]]
+            if lacking:
+                missing += fetch(self._link, _MISSING.format(day=day, books=_list(lacking))).to_pylist()
         counts = {
             name: self.counts[name] for name in ("accepted", "replaced", "repeated", "rejected", "flagged")
         }
         told = json.dumps(missing).replace("'", "''")
         execute(self._link, _FINISH.format(import_id=self._import_id, rows=self.rows, missing=told, **counts))
+
+
+def _list(numbers: Iterable[int]) -> str:
+    return ",".join(str(int(number)) for number in numbers)
 
 
 def _date(value: Any) -> date:
