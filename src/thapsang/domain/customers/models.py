@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from django.contrib.postgres.constraints import ExclusionConstraint
-from django.contrib.postgres.fields import RangeOperators
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.db import models
-from django.db.models import F, Func, Value
+from django.db.models import F, Func
 
 from thapsang.kit.privacy.marking import Privacy, PurposeBy
 
@@ -116,16 +114,10 @@ class SupplyAgreement(models.Model):
                 name="agreement_end_after_start",
             ),
             models.UniqueConstraint(fields=["number"], name="agreement_number"),
-            # A range of one number stands in for the equality that btree_gist would bring.
-            ExclusionConstraint(
-                name="agreement_no_overlap",
-                expressions=[
-                    (
-                        Func("supply_point_id", "supply_point_id", Value("[]"), function="int8range"),
-                        RangeOperators.OVERLAPS,
-                    ),
-                    (Func("start", "end", Value("[)"), function="daterange"), RangeOperators.OVERLAPS),
-                ],
+            # Other overlaps are refused by a statement trigger (migration 0002): an exclusion constraint
+            # over ranges cost more than all other constraints of this table together.
+            models.UniqueConstraint(
+                fields=["supply_point"], condition=models.Q(end__isnull=True), name="agreement_one_open"
             ),
         ]
 

@@ -20,20 +20,9 @@ CUSTOMER_CODE = re.compile(r"^(PA\d{2}[A-Z0-9]{2}|P[HMN][A-Z0-9]{4})\d{7}$")
 """Company and branch (4), unit (2), serial (7)."""
 SUPPLY_POINT_CODE = re.compile(r"^(PA\d{2}[A-Z0-9]{2}|P[HMN][A-Z0-9]{4})\d{10}$")
 
-_VARIANTS = {
-    "a": "àáâãăạảấầẩẫậắằẳẵặ",
-    "e": "èéêĕẹẻẽếềểễệ",
-    "i": "ìíîĩĭỉị",
-    "o": "òóôõŏơọỏốồổỗộớờởỡợ",
-    "u": "ùúûũŭưụủứừửữự",
-    "y": "ýŷỳỵỷỹ",
-    "d": "đ",
-}
 _SPACED = "/.,-()&:;+–_"
-_FOLDING = {
-    **{ord(letter): base for base, row in _VARIANTS.items() for letter in row + row.upper()},
-    **{ord(mark): " " for mark in _SPACED},
-}
+_MARKS = "\u0300\u0301\u0303\u0309\u0323\u0302\u0306\u031b\u0307"
+_FOLDING = str.maketrans("Đđ" + _SPACED, "dd" + " " * len(_SPACED), _MARKS)
 
 
 class InvalidValueError(ValueError):
@@ -46,7 +35,7 @@ class InvalidValueError(ValueError):
 
 def fold(text: str) -> str:
     """Return `text` in lower case without Vietnamese diacritics and punctuation, as the database folds it."""
-    return unicodedata.normalize("NFC", text).translate(_FOLDING).lower()
+    return unicodedata.normalize("NFD", text).translate(_FOLDING).lower()
 
 
 def fold_words(text: str) -> list[str]:

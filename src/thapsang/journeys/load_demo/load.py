@@ -52,6 +52,8 @@ _TABLES = (
     "metering_installation",
     "metering_register",
 )
+_APART = ("customers_supplyagreement", "metering_installation")
+"""Tables whose triggers keep rows of one point apart."""
 _WIPED = r"^(network|ledger|customers|metering|billing|payments)_"
 _AHEAD = 3
 """Chunks kept ready before they are copied: bounds the memory."""
@@ -180,12 +182,13 @@ def _fill(
         ledger.chart_account(link, chart=chart)
     stripped = bare.strip(link, _TABLES)
     readings = done = 0
-    with bare.without_triggers(link, ["metering_installation", *months, "metering_reading"]):
+    with bare.without_triggers(link, [*_APART, *months, "metering_reading"]):
         for tables in _chunks(plan, world, processes):
             readings += _copy(link, tables)
             done += tables["customers_customer"].num_rows
             progress("people", done, plan.customers)
         _check_readings(link, months)
+        _check_apart(link)
     _mend(link, stripped, progress)
     loaded = Loaded(plan.customers, plan.points, readings, seed, world.boundaries[0], world.boundaries[-1])
     _finish(link, loaded, world.at, months, progress)
@@ -261,6 +264,18 @@ def _check_readings(link: Connection, months: list[str]) -> None:
             raise DemoError(
                 f"{month}: {wrong['n'][0].as_py()} readings do not fit a register: a fault of ours."
             )
+
+
+def _check_apart(link: Connection) -> None:
+    """Check what the triggers on agreements and meters would have checked: no two at one time."""
+    for table in _APART:
+        wrong = fetch(
+            link,
+            "SELECT count(*) AS n FROM (SELECT start, lag(coalesce(\"end\", 'infinity')) OVER "  # noqa: S608
+            f"(PARTITION BY supply_point_id ORDER BY start) AS before FROM {table}) t WHERE before > start",
+        )
+        if wrong["n"][0].as_py():
+            raise DemoError(f"{table}: {wrong['n'][0].as_py()} rows overlap: a fault of ours.")
 
 
 def _mend(link: Connection, stripped: list[bare.Part], progress: Progress) -> None:
