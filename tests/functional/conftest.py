@@ -22,7 +22,11 @@ from thapsang.kit.db.place import embedded_place
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-PHONE, TABLET, DESK = {"width": 360, "height": 740}, {"width": 768, "height": 1024}, {"width": 1280, "height": 900}
+PHONE, TABLET, DESK = (
+    {"width": 360, "height": 740},
+    {"width": 768, "height": 1024},
+    {"width": 1280, "height": 900},
+)
 
 
 @dataclass

@@ -176,9 +176,9 @@ def each_day(kwh: int, total: int, days: int) -> str:
     """Say what a day came to: kWh (one decimal) and đồng."""
     tenths = (kwh * 10 + days // 2) // days
     shown = words.number(tenths // 10) + ("," if words.number(1000) == "1.000" else ".") + str(tenths % 10)
-    return gettext("%(days)s ngày: mỗi ngày khoảng %(kwh)s kWh, %(money)s.") % {
+    return gettext("%(days)s ngày: mỗi ngày khoảng %(kwh)s, %(money)s.") % {
         "days": days,
-        "kwh": shown,
+        "kwh": f"{shown}{words.NARROW}kWh",
         "money": words.dong((total + days // 2) // days),
     }
 
