@@ -1,7 +1,8 @@
 """Rating kernel against its floor: bare six-tier arithmetic over the same energy, in the same run.
 
-One thread, timed by the processor time it takes, so that neighbours on the machine do not count. The kernel gives bills and itemised lines as Arrow tables, with VAT, legal references, dates and
-all checks; the floor only computes each bill's net.
+One thread, timed by the processor time it takes, so that neighbours on the machine count little. The kernel
+gives bills and itemised lines as Arrow tables, with VAT, legal references, dates and all checks; the floor only
+computes each bill's net.
 """
 
 from __future__ import annotations

@@ -39,4 +39,9 @@ def share(amount: Whole, basis_points: Whole | int) -> Whole:
 
 def format_dong(amount: int) -> str:
     """Return an amount as it is printed on a bill: `1.347.300 đ`."""
-    return f"{amount:,}".replace(",", ".") + " đ"
+    return f"{grouped(amount)} đ"
+
+
+def grouped(number: int) -> str:
+    """Return a whole number with its thousands set apart as Vietnamese writes them: `1.347.300`."""
+    return f"{number:,}".replace(",", ".")

@@ -28,7 +28,7 @@ from thapsang.engines.rating.pricing import price_cells
 from thapsang.engines.rating.problems import Fault, check_rows, problems_batch
 from thapsang.engines.rating.tables import Array, Tables
 
-BLOCK = 16_384
+BLOCK = 32_768
 """Points priced at a time: few enough for the cache, many enough to hide the calls (docs/adr/0002)."""
 
 

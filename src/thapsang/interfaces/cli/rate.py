@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from thapsang.domain.tariffs import queries
-from thapsang.engines.money import format_dong
+from thapsang.engines.money import format_dong, grouped
 from thapsang.engines.rating import (
     BANDS,
     Case,
@@ -65,7 +65,7 @@ def rate(
     reading: Annotated[
         list[str] | None,
         typer.Option(
-            help="A reading inside the period: DATE=kWh used up to that day, or DATE to share by days."
+            help="A reading inside the period: DATE=kWh used since the reading before, or DATE to share by days."
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -271,34 +271,44 @@ def _reading(text: str, bands: dict[str, int] | None) -> Reading:
 def _show(case: Case, book: TariffBook) -> None:
     console = Console(highlight=False)
     name = book.categories[case.category].words
-    console.print(f"[bold]{name.vi}[/] · {case.kwh:,} kWh · {case.start} → {case.end} (exclusive)")
+    households = f" · {case.household_quarters / 4:g} households" if case.household_quarters != 4 else ""
+    console.print(f"[bold]{name.vi}[/] ({name.en}) · {grouped(case.kwh)} kWh{households}")
+    console.print(f"from {case.start} to {case.end}, the end not billed", style="dim")
+    console.print(_table(case))
+    console.print(f"VAT {case.vat_rate / 100:g} % ({case.vat_reference.code})  {format_dong(case.vat)}")
+    console.print(f"[bold]Total  {format_dong(case.total)}[/]")
+    references = [*(line.reference for line in case.lines), case.vat_reference]
+    for reference in {item.number: item for item in references}.values():
+        console.print(f"[dim]{reference.code}:[/] {reference.citation}")
+        if reference.doubt_en:
+            console.print(f"[yellow]  not certain:[/] {reference.doubt_en}")
+
+
+def _table(case: Case) -> Table:
+    """One row a line; its days are shown only where the period was cut."""
+    cut = len({line.start for line in case.lines}) > 1
     table = Table(show_footer=True, header_style="bold")
-    for title, footer in (("", "net"), ("from", ""), ("to", "")):
-        table.add_column(title, footer)
-    for title, footer in (("kWh", f"{sum(line.kwh for line in case.lines):,}"), ("đ/kWh", "")):
-        table.add_column(title, footer, justify="right")
-    table.add_column("amount", format_dong(case.net), justify="right")
-    table.add_column("legal reference")
-    for line in case.lines:
-        table.add_row(*_cells(line, case))
-    console.print(table)
-    console.print(f"VAT {case.vat_rate / 100:g} % ({case.vat_reference.code}): {format_dong(case.vat)}")
-    console.print(f"[bold]Total: {format_dong(case.total)}[/]")
-    for doubt in dict.fromkeys(
-        r.doubt_en for r in (*(x.reference for x in case.lines), case.vat_reference) if r.doubt_en
+    for title, footer in (("", "net"), ("from", ""), ("to", ""))[: 3 if cut else 1]:
+        table.add_column(title, footer, no_wrap=True)
+    for title, footer in (
+        ("kWh", grouped(sum(line.kwh for line in case.lines))),
+        ("đ/kWh", ""),
+        ("amount", format_dong(case.net)),
     ):
-        console.print(f"[yellow]Not certain:[/] {doubt}")
+        table.add_column(title, footer, justify="right", no_wrap=True)
+    table.add_column("basis", no_wrap=True)
+    for line in case.lines:
+        what, *rest = _cells(line, case)
+        table.add_row(what, *((str(line.start), str(line.end)) if cut else ()), *rest)
+    return table
 
 
 def _cells(line: CaseLine, case: Case) -> tuple[str, ...]:
-    what = f"tier {line.tier}" if line.tier else line.band or line.kind
     reactive = line.kind == "reactive"
     return (
-        what,
-        str(line.start),
-        str(line.end),
-        f"{case.kvarh:,} kvarh" if reactive else f"{line.kwh:,}",
-        f"k {line.price / 100:g} %" if reactive else f"{line.price:,}",
+        f"tier {line.tier}" if line.tier else line.band or line.kind,
+        f"{grouped(case.kvarh)} kvarh" if reactive else grouped(line.kwh),
+        f"k {line.price / 100:g} %" if reactive else grouped(line.price),
         format_dong(line.amount),
         f"{line.reference.code}{' ?' if line.reference.doubt else ''}",
     )
