@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 
-from thapsang.interfaces.api import collecting, oauth, problems
+from thapsang.interfaces.api import collecting, metering, oauth, problems
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +25,7 @@ api = NinjaAPI(
 )
 api.add_router("/oauth", oauth.router)
 api.add_router("", collecting.router)
+api.add_router("", metering.router)
 problems.attach(api)
 
 
