@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from thapsang.domain.ledger import operations as ledger
 from thapsang.domain.payments import operations, queries
 from thapsang.domain.payments.types import AlreadyRecordedError, PaymentError, PaymentView, Receipt
 from thapsang.kit.audit.operations import Person, record
@@ -47,6 +48,7 @@ def collect(
     receipt = Receipt("counter", provider, slip, amount, paid_at=at, received_at=at)
     try:
         with transaction():
+            ledger.open_account(chart=operations.CASH, code=operations.CASH)
             payer = operations.lock_payer(customer_code=customer_code)
             settled = operations.settle(payer=payer, receipt=receipt)
             record(

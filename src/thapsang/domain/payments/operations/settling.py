@@ -26,8 +26,8 @@ from thapsang.domain.payments.types import (
 from thapsang.kit.db.statements import row
 from thapsang.kit.db.transactions import transaction_required
 
-BANK = "112"
-"""Chart of accounts: money in the bank. Debit it, credit the customer's 131."""
+BANK, CASH = "112", "111"
+"""Chart of accounts: money in the bank, cash at the counter. Debit it, credit the customer's 131."""
 _VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
 
 # The bills meant come first, then the oldest; each takes what the ones before it have left.
@@ -143,7 +143,8 @@ def _post(statement: str, values: dict[str, Any]) -> tuple[Any, ...] | None:
 
 def _values(payer: Payer, receipt: Receipt, code: str) -> dict[str, Any]:
     return {
-        "customer": payer.customer_id, "account": payer.account_id, "bank": BANK, "intent": payer.intent_id,
+        "customer": payer.customer_id, "account": payer.account_id, "intent": payer.intent_id,
+        "bank": CASH if receipt.channel == "counter" else BANK,
         "meant": list(payer.intent_bills), "amount": receipt.amount, "code": code, "channel": receipt.channel,
         "provider": receipt.provider, "provider_reference": receipt.provider_reference,
         "day": receipt.paid_at.astimezone(_VIETNAM).date(), "paid_at": receipt.paid_at,
