@@ -94,6 +94,7 @@ def start() -> str:
     """List what there is."""
     body = (
         '<ul><li><a href="/sms/inbox">Tin nhắn đã gửi</a></li>'
-        '<li><a href="/vietqr">Ngân hàng: chuyển tiền theo mã QR</a></li><li><a href="/vnpay/orders.json">Cổng thanh toán: các giao dịch (JSON)</a></li></ul>'
+        '<li><a href="/vietqr">Ngân hàng: chuyển tiền theo mã QR</a></li>'
+        '<li><a href="/vnpay/orders.json">Cổng thanh toán: các giao dịch (JSON)</a></li></ul>'
     )
     return page("Các hệ thống mô phỏng", body)

@@ -17,6 +17,8 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
+-- Without it the planner, who may think the tables small still, reads them whole for each payment.
+ALTER FUNCTION payments_check_allocations() SET enable_seqscan = off;
 CREATE TRIGGER payments_allocation_within AFTER INSERT ON payments_allocation
     REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION payments_check_allocations();
 
