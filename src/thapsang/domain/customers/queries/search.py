@@ -24,6 +24,10 @@ from thapsang.kit.privacy import cipher
 
 _CANDIDATES = 200
 """Rows looked at for ranking, at most."""
+_EVERYWHERE = frozenset({"so", "nha", "duong"})
+"""Words of so many addresses that they tell nothing."""
+_NEARLY_EVERYWHERE = frozenset({"xom", "khoi", "ngo", "ban", "thon"})
+"""Words that tell something only beside another."""
 
 
 def search(*, text: str, limit: int = 20) -> list[SearchHit]:
@@ -84,7 +88,7 @@ def _by_tax_code(text: str, limit: int) -> list[int]:
     return _ids(sql, [code, limit])
 
 
-def _ids(sql: str, values: Sequence[str | int | bytes]) -> list[int]:
+def _ids(sql: str, values: Sequence[str | int | bytes | None]) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
         return list(dict.fromkeys(row[0] for row in cursor.fetchall()))
@@ -94,35 +98,44 @@ def _by_words(text: str, limit: int) -> list[SearchHit]:
     words = fold_words(text)
     if not words or max(map(len, words)) < 2:
         return []
-    found = _hits(_by_name(words), "name")
-    if len(found) < limit:
-        seen = {hit.customer_id for hit in found}
-        found += [hit for hit in _hits(_by_address(words, limit), "address") if hit.customer_id not in seen]
     wanted = text.lower()
-    return sorted(found, key=lambda hit: _rank(hit, wanted))[:limit]
+    named = sorted(_by_name(words), key=lambda found: _rank(found[1], wanted))[:limit]
+    ids = [id_ for id_, _ in named]
+    hits = _hits(ids, "name")
+    if len(ids) < limit:
+        seen = set(ids)
+        hits += _hits([id_ for id_ in _by_address(words, limit) if id_ not in seen], "address")
+    return hits[:limit]
 
 
-def _rank(hit: SearchHit, wanted: str) -> tuple[int, int]:
-    name = hit.name.lower()
-    exact = 0 if name == wanted else 1 if name.startswith(wanted) else 2 if wanted in name else 3
-    return (0 if hit.matched_on == "name" else 1, exact)
+def _rank(name: str, wanted: str) -> int:
+    """Order names that fit when folded: the same with its diacritics, beginning with it, holding it, the rest."""
+    name = name.lower()
+    return 0 if name == wanted else 1 if name.startswith(wanted) else 2 if wanted in name else 3
 
 
-def _by_name(words: list[str]) -> list[int]:
-    """Names that begin with these words, then names that hold them anywhere."""
+def _by_name(words: list[str]) -> list[tuple[int, str]]:
+    """Return customers whose names begin with these words, then those that hold them anywhere."""
     start = (
-        "SELECT id FROM customers_customer WHERE thapsang_fold(name) LIKE %s "
+        "SELECT id, name FROM customers_customer WHERE thapsang_fold(name) LIKE %s "
         "ORDER BY thapsang_fold(name) USING ~<~ LIMIT %s"
     )
-    found = _ids(start, [" ".join(words) + "%", _CANDIDATES])
-    if len(found) < _CANDIDATES:
-        anywhere = "SELECT id FROM customers_customer WHERE search @@ %s::tsquery LIMIT %s"
-        found += _ids(anywhere, [_tsquery(words), _CANDIDATES - len(found)])
-    return list(dict.fromkeys(found))
+    anywhere = "SELECT id, name FROM customers_customer WHERE search @@ %s::tsquery LIMIT %s"
+    with connection.cursor() as cursor:
+        cursor.execute(start, [" ".join(words) + "%", _CANDIDATES])
+        found = dict(cursor.fetchall())
+        if len(found) < _CANDIDATES:
+            cursor.execute(anywhere, [_tsquery(words, shortest=2), _CANDIDATES])
+            found |= {id_: name for id_, name in cursor.fetchall() if id_ not in found}
+    return list(found.items())
 
 
-def _tsquery(words: list[str]) -> str:
-    return " & ".join([*words[:-1], words[-1] + ":*"])
+def _tsquery(words: list[str], *, shortest: int) -> str:
+    """All words, the last one by its beginning when it is long enough; a number is meant whole."""
+    last = words[-1]
+    if len(last) >= shortest and not last.isdigit():
+        last += ":*"
+    return " & ".join([*words[:-1], last])
 
 
 def _split_commune(words: list[str]) -> tuple[list[str], int | None]:
@@ -138,14 +151,15 @@ def _split_commune(words: list[str]) -> tuple[list[str], int | None]:
 
 def _by_address(words: list[str], limit: int) -> list[int]:
     rest, commune = _split_commune(words)
-    where = "r.search @@ %s::tsquery" + (" AND r.commune_id = %s" if commune else "")
+    telling = [word for word in rest if word not in _EVERYWHERE]
+    if not set(telling) - _NEARLY_EVERYWHERE:
+        return []
     sql = (
-        f"SELECT a.customer_id FROM (SELECT id FROM customers_premises r WHERE {where} LIMIT %s) r "  # noqa: S608
+        "SELECT a.customer_id FROM customers_premises_by_words(%s::tsquery, %s, %s) AS r(id) "
         "JOIN customers_supplypoint p ON p.premises_id = r.id "
         'JOIN customers_supplyagreement a ON a.supply_point_id = p.id AND a."end" IS NULL LIMIT %s'
     )
-    values: list[str | int] = [_tsquery(rest), *([commune] if commune else []), limit, limit]
-    return _ids(sql, values)
+    return _ids(sql, [_tsquery(telling, shortest=3), commune, limit, limit])
 
 
 _HITS = """
