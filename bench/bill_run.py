@@ -234,7 +234,7 @@ def bare_copy() -> float:
         chunks = encode(Path(folder))
         with connection.cursor() as cursor:
             cursor.execute("CHECKPOINT")
-        context = multiprocessing.get_context("spawn")
+        context = multiprocessing.get_context("fork")  # nothing of Django or Polars runs in the children
         ready, go = context.Semaphore(0), context.Event()
         both = [context.Process(target=stream, args=(url(), part, ready, go)) for part in chunks]
         for process in both:

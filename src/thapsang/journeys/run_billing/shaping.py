@@ -56,13 +56,16 @@ def shape_bills(computed: Computed, *, period: date, run_id: int, issued_on: dat
 
 
 def _sums(computed: Computed, bills: pl.DataFrame) -> pl.DataFrame:
-    """Return book_id, points, bills, kwh, net, vat, total by book; books without a bill have zeros."""
+    """Return points, bills, kwh, net, vat, total, exceptions by book_id; a book without a bill has zeros."""
     points = computed.points.group_by("book_id").agg(points=pl.len().cast(pl.Int64))
     money = bills.group_by("book_id").agg(
         bills=pl.len().cast(pl.Int64), kwh=pl.col("kwh").sum(), net=pl.col("net").sum(),
         vat=pl.col("vat").sum(), total=pl.col("total").sum(),
     )  # fmt: skip
-    return points.join(money, on="book_id", how="left").fill_null(0).sort("book_id")
+    waiting = computed.exceptions.join(computed.points, on="point", how="left")
+    queued = waiting.group_by("book_id").agg(exceptions=pl.len().cast(pl.Int64))
+    sums = points.join(money, on="book_id", how="left").join(queued, on="book_id", how="left")
+    return sums.fill_null(0).sort("book_id")
 
 
 def bill_table(shaped: Shaped) -> pa.Table:

@@ -101,7 +101,8 @@ def bill_group(link: Connection, job: Job, book: TariffBook, claimed: list[Claim
     billing.insert_exceptions(link, run_id=job.run_id, exceptions=computed.exceptions.to_arrow(), at=job.at)
     if again:
         billing.resolve_billed(link, run_id=job.run_id, period=job.period, at=job.at)
-    billing.finish_books(link, run_id=job.run_id, sums=_book_sums(claimed, shaped), at=job.at)
+    sums = _book_sums(claimed, shaped)
+    billing.finish_books(link, run_id=job.run_id, sums=sums, at=job.at, again=again)
     link.commit()
 
 

@@ -40,22 +40,28 @@ def claim_books(link: Connection, *, run_id: int, limit: int) -> list[ClaimedBoo
     return [ClaimedBook(**row) for row in rows.to_pylist()]
 
 
-def finish_books(link: Connection, *, run_id: int, sums: pa.Table, at: datetime) -> None:
+_STILL_OPEN = (
+    "(SELECT count(*) FROM billing_billingexception e JOIN customers_supplypoint p ON p.id = e.supply_point_id "
+    "WHERE e.run_id = b.run_id AND e.status = 'open' AND p.book_id = b.book_id)"
+)
+
+
+def finish_books(link: Connection, *, run_id: int, sums: pa.Table, at: datetime, again: bool) -> None:
     """Mark claimed books done and add what this pass billed.
 
-    `sums`: book_id, points, bills, kwh, total (int64), one row a book.
+    `sums`: book_id, points, bills, kwh, total, exceptions (int64), one row a book. `again`: some of the books
+    were billed before, so that their open exceptions are counted anew.
     """
     values = ",".join(
-        f"({r['book_id']},{r['points']},{r['bills']},{r['kwh']},{r['total']})" for r in sums.to_pylist()
+        f"({r['book_id']},{r['points']},{r['bills']},{r['kwh']},{r['total']},{r['exceptions']})"
+        for r in sums.to_pylist()
     )
     execute(
         link,
         "UPDATE billing_billrunbook b SET status = 'done', problem = '', passes = b.passes + 1, "  # noqa: S608
         "points = v.points, bills = b.bills + v.bills, kwh = b.kwh + v.kwh, total = b.total + v.total, "
-        f"finished_at = '{at.isoformat()}', exceptions = (SELECT count(*) FROM billing_billingexception e "
-        "JOIN customers_supplypoint p ON p.id = e.supply_point_id "
-        f"WHERE e.run_id = {int(run_id)} AND e.status = 'open' AND p.book_id = b.book_id) "
-        f"FROM (VALUES {values}) AS v(book_id, points, bills, kwh, total) "
+        f"finished_at = '{at.isoformat()}', exceptions = {_STILL_OPEN if again else 'v.exceptions'} "
+        f"FROM (VALUES {values}) AS v(book_id, points, bills, kwh, total, exceptions) "
         f"WHERE b.run_id = {int(run_id)} AND b.book_id = v.book_id",
     )
 
