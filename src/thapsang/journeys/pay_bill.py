@@ -230,8 +230,12 @@ def confirm_bank_payment(
     receipt = Receipt("bank", key.client_id, provider_reference, amount, paid_at, received_at=at)
     try:
         with transaction():
-            payer = _payer(customer_code, intent_reference)
-            settled = operations.settle_under_key(payer=payer, receipt=receipt, key=key)
+            payer, settled = operations.settle_under_key(
+                customer_code=customer_code or _code_of(intent_reference),
+                reference=intent_reference,
+                receipt=receipt,
+                key=key,
+            )
     except PaymentError:
         # The same key may have brought it before, or another body: that answer goes first.
         settled, again = None, operations.answered_before(key=key)
@@ -246,7 +250,8 @@ def confirm_bank_payment(
     return Confirmed(*before, replayed=True)
 
 
-def _payer(customer_code: str, intent_reference: str) -> Payer:
-    if customer_code:
-        return operations.lock_payer(customer_code=customer_code, reference=intent_reference)
-    return operations.lock_payer_of_intent(reference=intent_reference)
+def _code_of(reference: str) -> str:
+    code = queries.customer_code_of(reference=reference)
+    if not code:
+        raise UnknownReferenceError("No payment has this reference: check it, or give the customer code.")
+    return code

@@ -159,9 +159,8 @@ class Payer:
 
     customer_id: int
     customer_code: str
-    account_id: int
     intent_id: int | None = None
-    intent_bills: tuple[int, ...] = ()
+    reference: str = ""
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,22 @@ def rows(sql: str, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         return cursor.fetchall() if cursor.description else []
 
 
+def together(*statements: str, params: Mapping[str, Any]) -> list[list[tuple[Any, ...]]]:
+    """Run several prepared statements in one round trip, in order; return the rows of each.
+
+    Each sees what the ones before it did, and what others committed while they waited: a lock first, then the
+    statement that needs it. Begins Django's transaction in the same round trip. Raises Django's database errors.
+    """
+    connection.ensure_connection()
+    link: psycopg.Connection[tuple[Any, ...]] = connection.connection
+    link.prepare_threshold = _PREPARE_AFTER
+    with connection.wrap_database_errors, link.pipeline():
+        cursors = [psycopg.Cursor(link) for _ in statements]
+        for cursor, sql in zip(cursors, statements, strict=True):
+            cursor.execute(sql, params)
+        return [cursor.fetchall() for cursor in cursors]
+
+
 def row(sql: str, params: Mapping[str, Any]) -> tuple[Any, ...] | None:
     """Run `sql` as `rows` does; return its first row, or None."""
     found = rows(sql, params)

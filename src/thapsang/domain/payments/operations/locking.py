@@ -9,12 +9,11 @@ from thapsang.kit.db.statements import row
 from thapsang.kit.db.transactions import transaction_required
 
 _PAYER = """
-SELECT c.id, c.code, a.id, i.id,
-       ARRAY(SELECT bill_id FROM payments_intentbill WHERE intent_id = i.id ORDER BY bill_id)
+SELECT c.id, c.code, i.id, i.reference
 FROM customers_customer c
 JOIN ledger_account a ON a.id = c.account_id
 """
-_BY_CODE = (
+LOCK_BY_CODE = (
     _PAYER
     + "LEFT JOIN payments_paymentintent i ON i.reference = %(reference)s::text AND i.customer_id = c.id "
     "WHERE c.code = %(code)s::text FOR NO KEY UPDATE OF a"
@@ -31,12 +30,7 @@ def lock_payer(*, customer_code: str, reference: str = "") -> Payer:
 
     Raises UnknownCustomerError, UnknownReferenceError.
     """
-    found = row(_BY_CODE, {"code": customer_code, "reference": reference})
-    if found is None:
-        raise UnknownCustomerError("No customer has this code: check the 13 characters.")
-    if reference and found[3] is None:
-        raise UnknownReferenceError("This customer has no such payment reference: check it, or leave it out.")
-    return _payer(found)
+    return payer_of(row(LOCK_BY_CODE, {"code": customer_code, "reference": reference}), reference)
 
 
 @transaction_required
@@ -45,9 +39,13 @@ def lock_payer_of_intent(*, reference: str) -> Payer:
     found = row(_BY_INTENT, {"reference": reference})
     if found is None:
         raise UnknownReferenceError("No payment has this reference: check it, or give the customer code.")
-    return _payer(found)
+    return payer_of(found, reference)
 
 
-def _payer(found: tuple[Any, ...]) -> Payer:
-    customer, code, account, intent, bills = found
-    return Payer(customer, code, account, intent, tuple(bills))
+def payer_of(found: tuple[Any, ...] | None, reference: str) -> Payer:
+    """Read the locked row. Raises UnknownCustomerError, UnknownReferenceError."""
+    if found is None:
+        raise UnknownCustomerError("No customer has this code: check the 13 characters.")
+    if reference and found[2] is None:
+        raise UnknownReferenceError("This customer has no such payment reference: check it, or leave it out.")
+    return Payer(found[0], found[1], found[2], found[3] or "")

@@ -7,13 +7,16 @@ the payer's account was locked, in a statement of its own, so that it sees what 
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError
 
 from thapsang.domain.payments.operations.intents import random_code
+from thapsang.domain.payments.operations.locking import LOCK_BY_CODE, payer_of
 from thapsang.domain.payments.queries.dues import OPEN_BILLS
 from thapsang.domain.payments.types import (
     AlreadyRecordedError,
@@ -23,7 +26,7 @@ from thapsang.domain.payments.types import (
     Receipt,
     Settled,
 )
-from thapsang.kit.db.statements import row
+from thapsang.kit.db.statements import row, together
 from thapsang.kit.db.transactions import transaction_required
 
 BANK, CASH = "112", "111"
@@ -32,11 +35,17 @@ _VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
 
 # The bills meant come first, then the oldest; each takes what the ones before it have left.
 _SHARES = f"""
-open AS MATERIALIZED ({OPEN_BILLS}),
+payer AS MATERIALIZED (
+    SELECT c.id AS customer, c.code, c.account_id AS account, i.id AS intent FROM customers_customer c
+    LEFT JOIN payments_paymentintent i ON i.reference = %(reference)s::text AND i.customer_id = c.id
+    WHERE c.code = %(code)s::text AND (%(reference)s::text = '' OR i.id IS NOT NULL)
+), meant AS MATERIALIZED (
+    SELECT bill_id FROM payments_intentbill WHERE intent_id = (SELECT intent FROM payer)
+), open AS MATERIALIZED ({OPEN_BILLS}),
 ranked AS (
     SELECT id, total - paid AS open, sum(total - paid) OVER line - (total - paid) AS before
     FROM open
-    WINDOW line AS (ORDER BY id = ANY(%(meant)s::bigint[]) DESC, due_on, id ROWS UNBOUNDED PRECEDING)
+    WINDOW line AS (ORDER BY id IN (SELECT bill_id FROM meant) DESC, due_on, id ROWS UNBOUNDED PRECEDING)
 ), shares AS MATERIALIZED (
     SELECT id, least(open, %(amount)s::bigint - before)::bigint AS amount, before
     FROM ranked WHERE before < %(amount)s::bigint
@@ -49,12 +58,12 @@ ranked AS (
 _KEYED = """, fresh AS (
     INSERT INTO payments_confirmation (client_id, key, body_hash, status, answer, payment_id, created_at)
     SELECT %(client)s, %(key)s, %(hash)s, 201,
-           jsonb_build_object('receipt', %(code)s::text, 'customer', %(customer_code)s::text,
+           jsonb_build_object('receipt', %(receipt)s::text, 'customer', payer.code,
                               'amount', %(amount)s::bigint, 'bills', shared.bills),
            number.payment, %(at)s
-    FROM number, shared ON CONFLICT (client_id, key) DO NOTHING RETURNING payment_id
+    FROM payer, number, shared ON CONFLICT (client_id, key) DO NOTHING RETURNING payment_id
 )"""
-_UNKEYED = ", fresh AS (SELECT payment AS payment_id FROM number)"
+_UNKEYED = ", fresh AS (SELECT payment AS payment_id FROM payer, number)"
 
 _POST = """, journal AS (
     INSERT INTO ledger_journal (kind, reference, business_date, posted_at, created_in)
@@ -64,22 +73,22 @@ _POST = """, journal AS (
 ), entries AS (
     INSERT INTO ledger_entry (journal_id, account_id, amount, document)
     SELECT journal.id, side.account, side.amount, number.payment
-    FROM journal, number, LATERAL (VALUES
+    FROM journal, number, payer, LATERAL (VALUES
         ((SELECT id FROM ledger_account WHERE code = %(bank)s::text), %(amount)s::bigint),
-        (%(account)s::bigint, -%(amount)s::bigint)) AS side(account, amount)
+        (payer.account, -%(amount)s::bigint)) AS side(account, amount)
 ), payment AS (
     INSERT INTO payments_payment (
         id, customer_id, channel, provider, provider_reference, receipt_code, amount, intent_id, journal_id,
         business_date, paid_at, received_at)
-    SELECT number.payment, %(customer)s, %(channel)s, %(provider)s, %(provider_reference)s, %(code)s,
-           %(amount)s::bigint, %(intent)s::bigint, journal.id, %(day)s, %(paid_at)s, %(at)s
-    FROM journal, number RETURNING id
+    SELECT number.payment, payer.customer, %(channel)s, %(provider)s, %(provider_reference)s, %(receipt)s,
+           %(amount)s::bigint, payer.intent, journal.id, %(day)s, %(paid_at)s, %(at)s
+    FROM journal, number, payer RETURNING id
 ), allocated AS (
     INSERT INTO payments_allocation (payment_id, bill_id, amount)
     SELECT payment.id, shares.id, shares.amount FROM payment, shares
 ), closed AS (
-    UPDATE payments_paymentintent SET status = 'paid' FROM payment
-    WHERE payments_paymentintent.id = %(intent)s::bigint
+    UPDATE payments_paymentintent SET status = 'paid' FROM payment, payer
+    WHERE payments_paymentintent.id = payer.intent
       AND payments_paymentintent.amount <= %(amount)s::bigint
 )
 SELECT payment.id, shared.bills::text FROM payment, shared
@@ -99,19 +108,27 @@ def settle(*, payer: Payer, receipt: Receipt) -> Settled:
     What is left over is the customer's credit. Raises AlreadyRecordedError when the provider's reference is
     taken; the transaction is then lost.
     """
-    code = _receipt_code(receipt)
-    payment, bills = _post(SETTLE, _values(payer, receipt, code)) or (0, "[]")
-    return Settled(payment, code, receipt.amount, _pairs(json.loads(bills)))
+    values = _values(payer.customer_code, payer.reference, receipt)
+    with _taken_reference():
+        payment, bills = row(SETTLE, values) or (0, "[]")
+    return _settled(payment, bills, values)
 
 
 @transaction_required
-def settle_under_key(*, payer: Payer, receipt: Receipt, key: IdempotencyKey) -> Settled | None:
-    """As `settle`, and keep the answer under the client's idempotency key; None when the key came before."""
-    code = _receipt_code(receipt)
-    values = _values(payer, receipt, code)
+def settle_under_key(
+    *, customer_code: str, reference: str, receipt: Receipt, key: IdempotencyKey
+) -> tuple[Payer, Settled | None]:
+    """Lock the customer's account, then settle as `settle` does and keep the answer under the client's key.
+
+    Both in one round trip. None when the key was used before. Raises UnknownCustomerError,
+    UnknownReferenceError, AlreadyRecordedError.
+    """
+    values = _values(customer_code, reference, receipt)
     values |= {"client": key.client_id, "key": key.key, "hash": key.body_hash}
-    found = _post(SETTLE_UNDER_KEY, values | {"customer_code": payer.customer_code})
-    return None if found is None else Settled(found[0], code, receipt.amount, _pairs(json.loads(found[1])))
+    with _taken_reference():
+        locked, posted = together(LOCK_BY_CODE, SETTLE_UNDER_KEY, params=values)
+    payer = payer_of(locked[0] if locked else None, reference)
+    return payer, next((_settled(payment, bills, values) for payment, bills in posted), None)
 
 
 def answered_before(*, key: IdempotencyKey) -> tuple[str, Settled] | None:
@@ -131,9 +148,10 @@ def answered_before(*, key: IdempotencyKey) -> tuple[str, Settled] | None:
     return answer["customer"], Settled(payment, answer["receipt"], answer["amount"], _pairs(answer["bills"]))
 
 
-def _post(statement: str, values: dict[str, Any]) -> tuple[Any, ...] | None:
+@contextlib.contextmanager
+def _taken_reference() -> Iterator[None]:
     try:
-        return row(statement, values)
+        yield
     except IntegrityError as error:
         if "ledger_journal_reference" in str(error) or "payment_once" in str(error):
             text = "This transaction is recorded already; no money was moved again."
@@ -141,15 +159,18 @@ def _post(statement: str, values: dict[str, Any]) -> tuple[Any, ...] | None:
         raise
 
 
-def _values(payer: Payer, receipt: Receipt, code: str) -> dict[str, Any]:
+def _values(customer_code: str, reference: str, receipt: Receipt) -> dict[str, Any]:
     return {
-        "customer": payer.customer_id, "account": payer.account_id, "intent": payer.intent_id,
-        "bank": CASH if receipt.channel == "counter" else BANK,
-        "meant": list(payer.intent_bills), "amount": receipt.amount, "code": code, "channel": receipt.channel,
-        "provider": receipt.provider, "provider_reference": receipt.provider_reference,
+        "code": customer_code, "reference": reference, "bank": BANK, "amount": receipt.amount,
+        "receipt": _receipt_code(receipt), "channel": receipt.channel, "provider": receipt.provider,
+        "provider_reference": receipt.provider_reference,
         "day": receipt.paid_at.astimezone(_VIETNAM).date(), "paid_at": receipt.paid_at,
         "at": receipt.received_at,
     }  # fmt: skip
+
+
+def _settled(payment: int, bills: str, values: dict[str, Any]) -> Settled:
+    return Settled(payment, values["receipt"], values["amount"], _pairs(json.loads(bills)))
 
 
 def _receipt_code(receipt: Receipt) -> str:

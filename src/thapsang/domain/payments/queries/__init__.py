@@ -3,6 +3,7 @@
 from thapsang.domain.payments.queries.dues import outstanding, paid_of
 from thapsang.domain.payments.queries.records import (
     callbacks,
+    customer_code_of,
     intent,
     payments_of,
     receipt,
@@ -14,6 +15,7 @@ from thapsang.domain.payments.queries.rules import PaymentRulesError, rules
 __all__ = [
     "PaymentRulesError",
     "callbacks",
+    "customer_code_of",
     "intent",
     "outstanding",
     "paid_of",

@@ -14,11 +14,13 @@ OPEN_BILLS = """
     SELECT b.id, b.total, coalesce(a.paid, 0)::bigint AS paid, b.due_on
     FROM billing_bill b
     LEFT JOIN LATERAL (SELECT sum(amount) AS paid FROM payments_allocation WHERE bill_id = b.id) a ON true
-    WHERE b.customer_id = %(customer)s AND b.total > coalesce(a.paid, 0)
+    WHERE b.customer_id = (SELECT customer FROM payer) AND b.total > coalesce(a.paid, 0)
 """
 """The one place where payments looks into billing's table: settling reads it under the account's lock, in the
 statement that allocates (docs/adr/0008)."""
 
+PAYER = "payer AS (SELECT %(customer)s::bigint AS customer)"
+_DUES = f"WITH {PAYER} SELECT * FROM ({OPEN_BILLS}) o ORDER BY due_on, id"  # noqa: S608 - our own text
 _CREDIT = """
     SELECT coalesce(sum(p.amount - coalesce(a.used, 0)), 0)::bigint
     FROM payments_payment p
@@ -29,7 +31,7 @@ _CREDIT = """
 
 def outstanding(*, customer_id: int) -> Outstanding:
     """Return a customer's open bills, oldest first, and the credit (đồng) that paid no bill yet."""
-    dues = rows(f"SELECT * FROM ({OPEN_BILLS}) o ORDER BY due_on, id", {"customer": customer_id})  # noqa: S608
+    dues = rows(_DUES, {"customer": customer_id})
     credit = rows(_CREDIT, {"customer": customer_id})[0][0]
     return Outstanding(dues=tuple(Due(*due) for due in dues), credit=int(credit))
 

@@ -24,6 +24,12 @@ def intent(*, reference: str, at: datetime | None = None) -> IntentView | None:
     )  # fmt: skip
 
 
+def customer_code_of(*, reference: str) -> str:
+    """Return the code of the customer an intent is for; empty when there is no such intent."""
+    found = PaymentIntent.objects.filter(reference=reference).values_list("customer__code", flat=True)
+    return found.first() or ""
+
+
 def _views(payments: QuerySet[Payment]) -> list[PaymentView]:
     return [_view(p) for p in payments.select_related("intent").prefetch_related("allocations")]
 
