@@ -12,10 +12,13 @@ from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
 from thapsang.domain.metering import operations as metering
+from thapsang.interfaces.worker import billing
 from thapsang.kit.events import operations as events
 
+__all__ = ["QUEUES", "billing"]
+
 logger = logging.getLogger(__name__)
-QUEUES = ("imports", "outbox")
+QUEUES = ("imports", "billing", "outbox")
 
 
 @app.task(name="thapsang.run_reading_import", queue="imports", retry=RetryStrategy(max_attempts=3, wait=5))

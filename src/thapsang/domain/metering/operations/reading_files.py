@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -108,35 +108,40 @@ def _csv(path: Path) -> Iterator[Chunk]:
                 column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
             ),
         )
-        yield from _gather(reader, malformed, source)
+        yield from _gather(reader, malformed)
 
 
-def _gather(
-    batches: Iterator[pa.RecordBatch], malformed: list[tuple[int, str]], source: BinaryIO | None
-) -> Iterator[Chunk]:
+def _gather(batches: Iterator[pa.RecordBatch], malformed: list[tuple[int, str]]) -> Iterator[Chunk]:
     """Put small batches together to chunks, numbering the rows; malformed lines keep their places."""
     waiting: list[pl.DataFrame] = []
-    count, last = 0, 0
+    count, last, done = 0, 0, 0
     for batch in batches:
         rows = _text_columns(pl.DataFrame(batch))
         waiting.append(rows)
         count += rows.height
+        done += _bytes(rows)
         if count >= CHUNK_ROWS:
-            chunk = _numbered(waiting, malformed, last, source)
+            chunk = _numbered(waiting, malformed, last)
+            chunk.done = done
             last = _last_row(chunk, last)
             waiting, count = [], 0
             yield chunk
     if waiting or malformed:
-        yield _numbered(waiting, malformed, last, source)
+        yield _numbered(waiting, malformed, last)
+
+
+def _bytes(rows: pl.DataFrame) -> int:
+    """Return about how many bytes of the file these rows were (Arrow reads ahead: the file's place is of no use)."""
+    return int(rows.select(pl.sum_horizontal(pl.all().str.len_bytes().sum()))[0, 0]) + rows.height * len(
+        REQUIRED
+    )
 
 
 def _last_row(chunk: Chunk, before: int) -> int:
     return max(before, *(row for row, _ in chunk.malformed), *(int(row) for row in chunk.rows["row"].tail(1)))
 
 
-def _numbered(
-    parts: list[pl.DataFrame], malformed: list[tuple[int, str]], before: int, source: BinaryIO | None
-) -> Chunk:
+def _numbered(parts: list[pl.DataFrame], malformed: list[tuple[int, str]], before: int) -> Chunk:
     rows = pl.concat(parts) if parts else pl.DataFrame(schema=dict.fromkeys(COLUMNS, pl.String))
     # Arrow reads ahead: a malformed line that belongs to a later chunk waits for it.
     end, bad = before + rows.height, []
@@ -150,7 +155,7 @@ def _numbered(
         [n for n in range(before + 1, end + 1) if n not in taken] if taken else range(before + 1, end + 1)
     )
     numbered = rows.with_columns(row=pl.Series(numbers, dtype=pl.Int64))
-    return Chunk(numbered, bad, source.tell() if source else 0)
+    return Chunk(numbered, bad)
 
 
 def _text_columns(rows: pl.DataFrame) -> pl.DataFrame:
@@ -188,7 +193,7 @@ def _parquet(path: Path) -> Iterator[Chunk]:
         wanted = [name for name in file.schema_arrow.names if _name(name) in COLUMNS]
         for batch in file.iter_batches(batch_size=CHUNK_ROWS, columns=wanted):
             frame = pl.DataFrame(batch).rename(_name)
-            chunk = _numbered([_text_columns(frame)], [], before, None)
+            chunk = _numbered([_text_columns(frame)], [], before)
             before += frame.height
             chunk.done = size * before // total
             yield chunk
