@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
+import polars as pl
 import pyarrow as pa
 
 from thapsang.kit.bulk.copy import fetch
@@ -12,26 +13,21 @@ from thapsang.kit.bulk.copy import fetch
 if TYPE_CHECKING:
     from adbc_driver_manager.dbapi import Connection
 
-# The next terms' start ends a stretch; the lateral look-up beats a window, because nearly every
-# agreement has one row of terms.
-_TERMS = """
-SELECT p.id AS point, a.customer_id, a.id AS agreement_id, c.account_id,
-       greatest(t.start, a.start, date '{start}') AS start,
-       least(n.start, a."end", date '{end}') AS "end",
-       t.category, t.voltage, t.household_quarters, t.time_of_use, t.reactive_charged
-FROM customers_supplypoint p
-JOIN customers_supplyagreement a
-  ON a.supply_point_id = p.id AND a.start < date '{end}' AND (a."end" IS NULL OR a."end" > date '{start}')
-JOIN customers_customer c ON c.id = a.customer_id
-JOIN customers_agreementterm t ON t.agreement_id = a.id AND t.start < date '{end}'
-LEFT JOIN LATERAL (
-    SELECT min(later.start) AS start FROM customers_agreementterm later
-    WHERE later.agreement_id = a.id AND later.start > t.start
-) n ON true
-WHERE p.book_id IN ({books})
-  AND greatest(t.start, a.start, date '{start}') < least(n.start, a."end", date '{end}')
-ORDER BY p.id, 5
+_AGREEMENTS = """
+SELECT id AS agreement_id, supply_point_id AS point, customer_id, start AS agreed, "end" AS ended
+FROM customers_supplyagreement
+WHERE {among} AND start < '{end}' AND ("end" IS NULL OR "end" > '{start}')
 """
+_TERMS = """
+SELECT agreement_id, start AS term, category, voltage, household_quarters, time_of_use, reactive_charged
+FROM customers_agreementterm WHERE {among} AND start < '{end}'
+"""
+_COLUMNS = (
+    "point", "customer_id", "agreement_id", "account_id", "start", "end", "category", "voltage",
+    "household_quarters", "time_of_use", "reactive_charged",
+)  # fmt: skip
+_DENSE = 3
+"""A table is read by a range of numbers when that touches at most so many times the rows wanted."""
 
 
 def billing_terms(link: Connection, *, book_ids: list[int], start: date, end: date) -> pa.Table:
@@ -42,8 +38,40 @@ def billing_terms(link: Connection, *, book_ids: list[int], start: date, end: da
     Ordered by point and start. A point without an agreement in the period has no row.
     """
     books = ",".join(str(int(book)) for book in book_ids) or "NULL"
-    table = fetch(link, _TERMS.format(start=start.isoformat(), end=end.isoformat(), books=books))
+    members = f"SELECT id AS point FROM customers_supplypoint WHERE book_id IN ({books})"  # noqa: S608 - integers
+    points = pl.DataFrame(fetch(link, members))
+    # Three range scans put together here cost a third of the same joins in SQL, which descends an index a point.
+    dates = {"start": start.isoformat(), "end": end.isoformat()}
+    found = _AGREEMENTS.format(among=_among("supply_point_id", points["point"]), **dates)
+    agreements = pl.DataFrame(fetch(link, found)).join(points, on="point", how="semi")
+    among = _among("id", agreements["customer_id"])
+    accounts = f"SELECT id AS customer_id, account_id FROM customers_customer WHERE {among}"  # noqa: S608 - integers
+    owners = pl.DataFrame(fetch(link, accounts))
+    terms = _TERMS.format(among=_among("agreement_id", agreements["agreement_id"]), **dates)
+    stretches = _until_next(pl.DataFrame(fetch(link, terms)))
+    rows = agreements.join(owners, on="customer_id").join(stretches, on="agreement_id").with_columns(
+        start=pl.max_horizontal("term", "agreed", pl.lit(start)),
+        end=pl.min_horizontal("next", "ended", pl.lit(end)),
+    )  # fmt: skip
+    table = rows.filter(pl.col("start") < pl.col("end")).sort("point", "start").select(_COLUMNS).to_arrow()
     for name in ("category", "voltage"):
-        column = table.column(name).combine_chunks().dictionary_encode()
+        column = table.column(name).cast(pa.string()).combine_chunks().dictionary_encode()
         table = table.set_column(table.column_names.index(name), name, column)
     return table
+
+
+def _until_next(terms: pl.DataFrame) -> pl.DataFrame:
+    """Add `next`: the day the next terms of the same agreement begin, or null."""
+    ordered = terms.sort("agreement_id", "term")
+    same = pl.col("agreement_id") == pl.col("agreement_id").shift(-1)
+    return ordered.with_columns(next=pl.when(same).then(pl.col("term").shift(-1)))
+
+
+def _among(column: str, numbers: pl.Series) -> str:
+    """Return the SQL condition that a column holds one of the numbers, or (if they lie close) their range."""
+    if numbers.is_empty():
+        return "false"
+    low, high = int(numbers.min()), int(numbers.max())  # type: ignore[arg-type]
+    if high - low < _DENSE * len(numbers):
+        return f"{column} BETWEEN {low} AND {high}"
+    return f"{column} = ANY('{{{','.join(map(str, numbers.unique().to_list()))}}}'::bigint[])"
