@@ -1,15 +1,22 @@
-"""What the page of one bill shows, gathered in six short queries."""
+"""What the page of one bill shows.
+
+An issued bill never changes, so what is worked out of it (words, tiers, chart) is drawn once and kept for some
+minutes in the process; what is paid, and whose the bill is, is asked every time.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
+from django.core.cache import caches
+from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext
 
+from thapsang.domain.billing import queries as billing
 from thapsang.domain.billing.types import bill_code
 from thapsang.domain.metering import queries as metering
 from thapsang.domain.payments import queries as payments
@@ -76,6 +83,31 @@ def bill_page(detail: BillDetail, point: SupplyPointView) -> BillPage:
         chart=month_chart(bars, title=gettext("Điện dùng từng tháng"), before_label=gettext("năm trước")),
         has_last_year=any(bar.before is not None for bar in bars),
     )
+
+
+@dataclass(frozen=True)
+class BillParts:
+    """The drawn parts of a bill that do not change while it is being paid."""
+
+    said: SafeString
+    rest: SafeString
+
+
+def bill_parts(bill: BillView, find_point: Callable[[], SupplyPointView]) -> BillParts:
+    """Return the drawn parts of a bill in the reader's language; drawn anew after ten minutes at the latest."""
+    key = f"bill:{bill.id}:{get_language()}"
+    kept: BillParts | None = caches["pages"].get(key)
+    if kept is None:
+        detail = billing.bill(bill_id=bill.id)
+        if detail is None:
+            raise LookupError(bill.id)
+        values = {"page": bill_page(detail, find_point()), "bill": bill}
+        kept = BillParts(
+            said=render_to_string("portal/_bill_said.html", values),
+            rest=render_to_string("portal/_bill_rest.html", values),
+        )
+        caches["pages"].set(key, kept)
+    return kept
 
 
 def laws_of(detail: BillDetail) -> Mapping[int, Citation]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from django.http import Http404, HttpRequest
@@ -14,21 +15,29 @@ from thapsang.domain.customers import queries as customers
 from thapsang.kit.identity.people import phone_of
 
 if TYPE_CHECKING:
-    from thapsang.domain.billing.types import BillDetail
+    from thapsang.domain.billing.types import BillView
     from thapsang.domain.customers.types import CustomerView, SupplyPointView
 
 
 @dataclass
 class Me:
-    """The customers of one phone and their supply points, read once a request."""
+    """The customers of one phone and their supply points, each read once a request, when asked for."""
 
     customers: list[CustomerView]
-    points: list[SupplyPointView] = field(default_factory=list)
 
-    @property
+    @cached_property
     def customer_ids(self) -> set[int]:
         """Numbers of the customers."""
         return {customer.id for customer in self.customers}
+
+    @cached_property
+    def points(self) -> list[SupplyPointView]:
+        """Points supplied today."""
+        return (
+            customers.supply_points_of(customer_ids=list(self.customer_ids), on=today())
+            if self.customers
+            else []
+        )
 
     def point(self, supply_point_id: int) -> SupplyPointView | None:
         """Return one of my points, or None."""
@@ -47,15 +56,14 @@ def me(request: HttpRequest) -> Me:
         return known
     phone = phone_of(request.user)
     mine = customers.customers_by_phone(phone=phone) if phone else []
-    points = customers.supply_points_of(customer_ids=[c.id for c in mine], on=today()) if mine else []
-    found = Me(mine, points)
+    found = Me(mine)
     request.portal_me = found  # type: ignore[attr-defined]
     return found
 
 
-def my_bill(request: HttpRequest, bill_id: int) -> BillDetail:
+def my_bill(request: HttpRequest, bill_id: int) -> BillView:
     """Return the bill if it is mine. Raises Http404 otherwise: another's bill does not exist for me."""
-    detail = billing.bill(bill_id=bill_id)
-    if detail is None or detail.bill.customer_id not in me(request).customer_ids:
+    found = billing.bills(bill_ids=[bill_id])
+    if not found or found[0].customer_id not in me(request).customer_ids:
         raise Http404
-    return detail
+    return found[0]

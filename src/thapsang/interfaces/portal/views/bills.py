@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET
 from thapsang.domain.billing import queries as billing
 from thapsang.domain.customers import queries as customers
 from thapsang.domain.metering import queries as metering
-from thapsang.interfaces.portal.bill_page import BillRow, bill_page, rows
+from thapsang.interfaces.portal.bill_page import BillRow, bill_parts, rows
 from thapsang.interfaces.portal.bill_print import bill_pdf
 from thapsang.interfaces.portal.me import me, my_bill, today
 from thapsang.interfaces.portal.views.paying import bill_id_or_404
@@ -106,11 +106,10 @@ def bills(request: HttpRequest) -> HttpResponse:
 @require_GET
 def bill(request: HttpRequest, code: str) -> HttpResponse:
     """One bill: how much, why so much, by which law."""
-    detail = my_bill(request, bill_id_or_404(code))
-    page = bill_page(detail, point_of(request, detail.bill.supply_point_id))
-    return render(
-        request, "portal/bill.html", {"page": page, "bill": detail.bill, "today": today(), "here": "bills"}
-    )
+    mine = my_bill(request, bill_id_or_404(code))
+    parts = bill_parts(mine, lambda: point_of(request, mine.supply_point_id))
+    values = {"bill": mine, "row": rows([mine])[0], "parts": parts, "today": today(), "here": "bills"}
+    return render(request, "portal/bill.html", values)
 
 
 def point_of(request: HttpRequest, supply_point_id: int) -> SupplyPointView:
@@ -129,10 +128,12 @@ def point_of(request: HttpRequest, supply_point_id: int) -> SupplyPointView:
 @require_GET
 def pdf(request: HttpRequest, code: str) -> HttpResponse:
     """One bill as PDF; the file's name is the bill's number and nothing of the customer."""
-    detail = my_bill(request, bill_id_or_404(code))
-    point = point_of(request, detail.bill.supply_point_id)
-    name = next(c.name for c in me(request).customers if c.id == detail.bill.customer_id)
-    content = bill_pdf(detail, point, name)
+    mine = my_bill(request, bill_id_or_404(code))
+    detail = billing.bill(bill_id=mine.id)
+    if detail is None:
+        raise Http404
+    name = next(c.name for c in me(request).customers if c.id == mine.customer_id)
+    content = bill_pdf(detail, point_of(request, mine.supply_point_id), name)
     return HttpResponse(
         content,
         content_type="application/pdf",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from csp.decorators import csp_update
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
@@ -17,7 +19,7 @@ from thapsang.domain.payments import queries as payments
 from thapsang.domain.payments.types import GATEWAY, METHODS, VIETQR, IntentView, NothingOwedError, Outstanding
 from thapsang.interfaces.portal.me import me, my_bill, today
 from thapsang.interfaces.portal.transfer import transfer_of
-from thapsang.interfaces.shared.doors import not_kept, sender_of
+from thapsang.interfaces.shared.doors import View, not_kept, sender_of
 from thapsang.journeys.pay_bill import start_payment
 from thapsang.kit.identity.access import Audience, allow
 
@@ -27,7 +29,9 @@ LOOKED_UP = "looked_up"
 """Session key: the number of the customer looked up by code."""
 
 
-to_gateway = csp_update({"form-action": ["/".join(settings.VNPAY["url"].split("/")[:3])]})
+to_gateway: Callable[[View], View] = csp_update(
+    {"form-action": ["/".join(settings.VNPAY["url"].split("/")[:3])]}
+)
 """A browser holds `form-action` against the redirect that follows a form, too: this page may lead to the gateway."""
 
 
@@ -78,7 +82,7 @@ def start(request: HttpRequest) -> HttpResponseBase:
 @require_GET
 def choose(request: HttpRequest, code: str) -> HttpResponse:
     """Choose how to pay a bill of mine; with `?all=1` everything its customer owes."""
-    bill = my_bill(request, bill_id_or_404(code)).bill
+    bill = my_bill(request, bill_id_or_404(code))
     customer = next(c for c in me(request).customers if c.id == bill.customer_id)
     owed = payments.outstanding(customer_id=customer.id)
     every = [due.bill_id for due in owed.dues]
