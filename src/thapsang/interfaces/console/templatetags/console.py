@@ -9,6 +9,7 @@ from typing import Any
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext_lazy as _
 
 from thapsang.interfaces.console import pictures
 from thapsang.interfaces.shared.templatetags.shown import PATHS
@@ -42,6 +43,42 @@ def sign(name: str, size: int = 20) -> SafeString:
 def as_json(value: Any) -> str:
     """Write what an audit entry holds, one line, keys sorted."""
     return "" if value in (None, "") else json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+ACTIONS = {
+    "staff.signed-in": _("đăng nhập"),
+    "staff.enrolled": _("gắn ứng dụng xác thực"),
+    "staff.added": _("thêm nhân viên"),
+    "staff.roles-set": _("đặt vai trò"),
+    "staff.locked-out": _("khóa nhân viên"),
+    "staff.let-in": _("mở lại nhân viên"),
+    "staff.reset": _("đặt lại mật khẩu"),
+    "staff.password-changed": _("đổi mật khẩu"),
+    "customers.note-added": _("ghi chú"),
+    "customers.contact-revealed": _("xem liên hệ"),
+    "payments.collected": _("thu tiền mặt"),
+    "billing.run-started": _("lập hóa đơn"),
+    "billing.exception-assigned": _("giao việc"),
+    "billing.exception-resolved": _("đóng việc"),
+    "metering.import-handed-in": _("nhập tệp chỉ số"),
+}
+
+
+@register.filter
+def action(name: str) -> str:
+    """Say what was done, in the reader's language; the name itself where there are no words yet."""
+    return str(ACTIONS.get(name, name))
+
+
+@register.filter
+def said(values: Any) -> str:
+    """Write what an audit entry holds so that a person can read it: name: value, …"""
+    if not isinstance(values, Mapping):
+        return "" if values is None else str(values)
+    shown = (
+        (name, ", ".join(map(str, held)) if isinstance(held, list) else held) for name, held in values.items()
+    )
+    return "; ".join(f"{name}: {'–' if held is None else held}" for name, held in shown)
 
 
 @register.filter

@@ -108,7 +108,9 @@ KINDS = {"phone": lazy("Điện thoại"), "email": lazy("E-mail"), "zalo": lazy
 def _point(point: Any) -> dict[str, Any]:
     months = metering.monthly_usage(supply_point_id=point.id, months=13, until=timezone.localdate())
     return {
-        "point": point, "months": months, "usage": [month.kwh or 0 for month in months],
+        "point": point, "months": months, "usage": [month.kwh for month in months],
+        "last": months[-1] if months else None,
+        "top": max(months, key=lambda month: month.kwh, default=None),
         "meters": metering.meters(supply_point_id=point.id),
         "readings": metering.readings(supply_point_id=point.id, limit=READINGS),
         "terms": customers.terms(agreement_id=point.agreement_id),
