@@ -56,6 +56,14 @@ def test_a_reference_is_told_in_both_languages() -> None:
 
 
 @pytest.mark.django_db
+def test_the_vat_of_a_bill_is_cited_by_its_last_day() -> None:
+    version = operations.keep_version(queries.current_book(), NOW)
+    cited = queries.vat_citation(policy_version_id=version, last_day=date(2026, 10, 31))
+    assert cited and cited.code == "NĐ 174/2025" and "204/2025/QH15" in cited.text
+    assert queries.vat_citation(policy_version_id=version, last_day=date(2027, 1, 1)) is None
+
+
+@pytest.mark.django_db
 def test_unknown_versions_and_numbers_are_refused() -> None:
     with pytest.raises(queries.UnknownPolicyVersionError, match="no policy version 999999"):
         queries.reference(999_999, 1)

@@ -143,6 +143,26 @@ def test_a_meter_changed_for_a_three_rate_one_is_billed_by_band_from_then_on() -
     ]  # fmt: skip
 
 
+def test_band_columns_of_a_single_register_are_not_read() -> None:
+    points = [
+        Point(1, (Segment(JUNE, JULY, 60),), (Term(JUNE, JULY, "business", time_of_use=True),)),
+        Point(2, (Segment(JUNE, JULY, 60, (10, 20, 30)),), (Term(JUNE, JULY, "business", time_of_use=True),)),
+    ]
+    usage = usage_table(points)
+    stray = usage.set_column(usage.schema.get_field_index("kwh_peak"), "kwh_peak", pa.array([7, 20]))
+    result = rate(book(), stray, terms_table(points))
+    assert [(x["point"], x["band"], x["kwh"]) for x in result.lines.to_pylist()] == [
+        (1, "normal", 60), (2, "normal", 10), (2, "peak", 20), (2, "offpeak", 30),
+    ]  # fmt: skip
+
+
+def test_a_period_that_ends_on_the_change_day_has_the_old_price_only() -> None:
+    (*_, line) = lines_of(plain(1, 30, date(2025, 4, 10), date(2025, 5, 10)))
+    assert (line["price"], line["end"]) == (1893, date(2025, 5, 10))
+    (*_, line) = lines_of(plain(1, 30, date(2025, 5, 10), date(2025, 6, 10)))
+    assert (line["price"], line["start"]) == (1984, date(2025, 5, 10))
+
+
 # ---- changes inside a period (B2)
 
 

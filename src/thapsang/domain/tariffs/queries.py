@@ -63,6 +63,13 @@ def citations(*, policy_version_id: int, language: str = "vi") -> dict[int, Cita
     return {item.number: _citation(item, language) for item in book_of(policy_version_id).references}
 
 
+def vat_citation(*, policy_version_id: int, last_day: date, language: str = "vi") -> Citation | None:
+    """Return the legal basis of the VAT rate of a bill by its last billed day; None when the rate is unknown."""
+    book = book_of(policy_version_id)
+    vat = book.vat_on(last_day)
+    return _citation(book.reference(vat.reference), language) if vat else None
+
+
 def _citation(item: Reference, language: str) -> Citation:
     english = language.startswith("en")
     return Citation(
