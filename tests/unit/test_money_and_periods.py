@@ -1,7 +1,8 @@
-"""Whole đồng, half-open dates."""
+"""Whole đồng, day numbers, months."""
 
 from __future__ import annotations
 
+from calendar import monthrange
 from datetime import date
 from fractions import Fraction
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.factories.rating import half_up
 from thapsang.engines.money import divide_half_up, format_dong, share
-from thapsang.engines.periods import Period, day_number, day_of, days_in_month, month_of
+from thapsang.engines.periods import day_number, day_of, days_in_month
 
 
 @given(st.integers(0, 10**17), st.integers(1, 10**6))
@@ -46,30 +47,10 @@ def test_dong_as_printed(amount: int, text: str) -> None:
     assert format_dong(amount) == text
 
 
-def test_a_period_is_half_open() -> None:
-    june = Period(date(2026, 6, 1), date(2026, 7, 1))
-    assert (june.days, june.last_day) == (30, date(2026, 6, 30))
-    assert date(2026, 6, 1) in june and date(2026, 7, 1) not in june
-
-
-@pytest.mark.parametrize("end", [date(2026, 6, 1), date(2026, 5, 31)])
-def test_an_empty_period_is_refused(end: date) -> None:
-    with pytest.raises(ValueError, match="the end is exclusive"):
-        Period(date(2026, 6, 1), end)
-
-
-@pytest.mark.parametrize(
-    ("day", "days"), [(date(2024, 2, 29), 29), (date(2026, 2, 1), 28), (date(2026, 12, 31), 31)]
-)
-def test_months(day: date, days: int) -> None:
-    month = month_of(day)
-    assert month.days == days and day in month and month.start.day == 1
-
-
 @given(st.lists(st.dates(date(1990, 1, 1), date(2200, 12, 31)), min_size=1))
 def test_month_lengths_in_columns(days: list[date]) -> None:
     numbers = np.array([day_number(day) for day in days], np.int32)
-    assert days_in_month(numbers).tolist() == [month_of(day).days for day in days]
+    assert days_in_month(numbers).tolist() == [monthrange(day.year, day.month)[1] for day in days]
     assert [day_of(number) for number in numbers] == days
 
 

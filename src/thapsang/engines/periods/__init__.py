@@ -7,7 +7,6 @@ its number since 1970-01-01 (Arrow's date32), so a difference is a number of day
 from __future__ import annotations
 
 import calendar
-from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
 
@@ -19,39 +18,6 @@ LAST_DAY = 2**31 - 1
 """The day number that stands for "no end"."""
 
 _FIRST_YEAR, _LAST_YEAR = 1990, 2200
-
-
-@dataclass(frozen=True, order=True)
-class Period:
-    """Days from `start` up to, not including, `end`. Raises ValueError when it would be empty."""
-
-    start: date
-    end: date
-
-    def __post_init__(self) -> None:
-        if self.end <= self.start:
-            raise ValueError(
-                f"The period ends ({self.end}) on or before its start ({self.start}); the end is exclusive."
-            )
-
-    @property
-    def days(self) -> int:
-        """Number of days in the period."""
-        return (self.end - self.start).days
-
-    @property
-    def last_day(self) -> date:
-        """The last day that belongs to the period."""
-        return self.end - timedelta(days=1)
-
-    def __contains__(self, day: date) -> bool:
-        return self.start <= day < self.end
-
-
-def month_of(day: date) -> Period:
-    """Return the calendar month a day lies in."""
-    first = day.replace(day=1)
-    return Period(first, first + timedelta(days=calendar.monthrange(day.year, day.month)[1]))
 
 
 def day_number(day: date) -> int:
