@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from django.utils import timezone
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from thapsang.domain.customers import queries
 from thapsang.interfaces.cli.database import database
@@ -80,10 +80,10 @@ def _print(found: dict[str, Any]) -> None:
         console.print(
             f"  {contact['kind']} {contact['value']}{'' if contact['verified'] else ' (not verified)'}"
         )
-    table = Table("supply point", "address", "commune", "category", "households", "voltage", "book")
+    table = Table(Column("supply point", no_wrap=True), "address", "category", "households", "voltage", "book")
     for point in found["supply_points"]:
         table.add_row(
-            point["code"], point["address"], point["commune"], point["category"],
+            point["code"], f"{point['address']}, {point['commune']}", point["category"],
             f"{point['household_quarters'] / 4:g}", point["voltage"], point["book"],
         )  # fmt: skip
     console.print(table)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from thapsang.journeys.load_demo.world import Tables
 
 Progress = Callable[[str, int, int], None]
-"""Told the stage (people, constraints, statistics), how much is done and how much there is."""
+"""Told the stage (people, readings checked, constraints, statistics), how much is done, how much there is."""
 
 MOST_CUSTOMERS = 1_200_000
 _EVENT = "demonstration-province"
@@ -182,13 +182,16 @@ def _fill(
         ledger.chart_account(link, chart=chart)
     stripped = bare.strip(link, _TABLES)
     readings = done = 0
+    progress("people", done, plan.customers)
     with bare.without_triggers(link, [*_APART, *months, "metering_reading"]):
         for tables in _chunks(plan, world, processes):
             readings += _copy(link, tables)
             done += tables["customers_customer"].num_rows
             progress("people", done, plan.customers)
+        progress("readings checked", 0, len(months))
         _check_readings(link, months)
         _check_apart(link)
+        progress("readings checked", len(months), len(months))
     _mend(link, stripped, progress)
     loaded = Loaded(plan.customers, plan.points, readings, seed, world.boundaries[0], world.boundaries[-1])
     _finish(link, loaded, world.at, months, progress)
