@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.factories.rating import half_up
@@ -16,11 +16,13 @@ from thapsang.engines.money import divide_half_up, format_dong, share
 from thapsang.engines.periods import day_number, day_of, days_in_month
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**17), st.integers(1, 10**6))
 def test_division_is_half_up(numerator: int, denominator: int) -> None:
     assert divide_half_up(numerator, denominator) == half_up(Fraction(numerator, denominator))
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 10**12), min_size=1), st.integers(1, 10**5))
 def test_columns_are_divided_like_numbers(numerators: list[int], denominator: int) -> None:
     by_one = divide_half_up(np.array(numerators), denominator)
@@ -47,6 +49,7 @@ def test_dong_as_printed(amount: int, text: str) -> None:
     assert format_dong(amount) == text
 
 
+@settings(deadline=None)
 @given(st.lists(st.dates(date(1990, 1, 1), date(2200, 12, 31)), min_size=1))
 def test_month_lengths_in_columns(days: list[date]) -> None:
     numbers = np.array([day_number(day) for day in days], np.int32)
