@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import connection
 
 from thapsang.domain.metering.operations.importing import ImportInsideTransactionError
-from thapsang.domain.metering.operations.months import ensure_months
+from thapsang.domain.metering.operations.months import copy_readings, ensure_months
 from thapsang.domain.metering.operations.staging import stage
 from thapsang.domain.metering.types import (
     BookPeriod,
@@ -26,7 +26,7 @@ from thapsang.domain.metering.types import (
     month_start,
     reading_policy,
 )
-from thapsang.kit.bulk.copy import bulk_connection, copy_rows, fetch
+from thapsang.kit.bulk.copy import bulk_connection, fetch
 
 if TYPE_CHECKING:
     from adbc_driver_manager.dbapi import Connection
@@ -160,7 +160,7 @@ def _store(link: Connection, rows: pl.DataFrame) -> None:
     readings = rows.select(
         "read_on", "value", register_id="register", quality=pl.lit("E"), source=pl.lit("estimate")
     )
-    copy_rows(link, "metering_reading", readings.to_arrow())
+    copy_readings(link, readings)
 
 
 def _outcome(

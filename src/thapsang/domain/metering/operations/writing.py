@@ -14,12 +14,12 @@ from django.conf import settings
 from thapsang.domain.metering.operations import fetching, judging
 from thapsang.domain.metering.operations.checking import located, typed
 from thapsang.domain.metering.operations.fetching import between
-from thapsang.domain.metering.operations.months import ensure_months
+from thapsang.domain.metering.operations.months import copy_readings, ensure_months
 from thapsang.domain.metering.operations.reading_files import COLUMNS, Chunk
 from thapsang.domain.metering.operations.rejections import explain, raw_json
 from thapsang.domain.metering.operations.staging import stage
 from thapsang.domain.metering.types import reading_policy
-from thapsang.kit.bulk.copy import copy_rows, execute, fetch
+from thapsang.kit.bulk.copy import execute, fetch
 
 if TYPE_CHECKING:
     from adbc_driver_manager.dbapi import Connection
@@ -153,7 +153,7 @@ class ImportWriter:
         )  # fmt: skip
 
     def _copy(self, rows: pl.DataFrame) -> None:
-        self.counts["accepted"] += copy_rows(self._link, "metering_reading", self._stored(rows).to_arrow())
+        self.counts["accepted"] += copy_readings(self._link, self._stored(rows))
 
     def _replace(self, rows: pl.DataFrame) -> None:
         if rows.is_empty():
