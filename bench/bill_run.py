@@ -67,7 +67,8 @@ INSERT INTO metering_meter (id, serial, kind, remote)
 INSERT INTO metering_installation (id, meter_id, supply_point_id, start, multiplier)
     SELECT g, g, g, '2020-01-01', 1 FROM generate_series(1, {points}) g;
 INSERT INTO metering_register (id, installation_id, kind, digits)
-    SELECT g * 3 + n, g, CASE WHEN g % 100 > 0 THEN 'total' ELSE (ARRAY['normal', 'peak', 'offpeak'])[n + 1] END, 6
+    SELECT row_number() OVER (ORDER BY g, n), g,
+        CASE WHEN g % 100 > 0 THEN 'total' ELSE (ARRAY['normal', 'peak', 'offpeak'])[n + 1] END, 6
     FROM generate_series(1, {points}) g, generate_series(0, 2) n WHERE n = 0 OR g % 100 = 0;
 SELECT metering_ensure_months('2026-10-01', '2026-12-01');
 INSERT INTO metering_reading (register_id, read_on, value, quality, source)

@@ -154,7 +154,12 @@ def _share_out(job: Job, workers: int, period: date, progress: Callable[[Progres
 @contextlib.contextmanager
 def _processes(job: Job, count: int) -> Iterator[list[subprocess.Popen[str]]]:
     """Run worker processes; end them when the block is left, whatever the reason."""
-    environment = {"DJANGO_SETTINGS_MODULE": "thapsang.config.settings", **os.environ}
+    # One thread each: the processes are the parallelism, and the database needs the same cores.
+    environment = {
+        "DJANGO_SETTINGS_MODULE": "thapsang.config.settings",
+        **os.environ,
+        "POLARS_MAX_THREADS": "1",
+    }
     running = [
         subprocess.Popen([sys.executable, "-c", _WORKER], stdin=subprocess.PIPE, text=True, env=environment)
         for _ in range(count)
