@@ -11,7 +11,7 @@ import yaml
 from django.test import Client
 from django.utils import timezone
 
-from tests.factories.payments import Debtor, account_balance, count, make_debtor
+from tests.factories.payments import account_balance, count, make_debtor
 from thapsang.journeys import pay_bill
 from thapsang.kit.db.place import ROOT
 from thapsang.kit.identity import clients
@@ -333,3 +333,23 @@ def test_the_description_committed_is_the_apis_own() -> None:
     committed = yaml.safe_load((ROOT / "docs/api/openapi.yaml").read_text())
     assert committed == Client().get("/api/v1/openapi.json").json(), "run `thapsang api schema` and commit it"
     assert committed["openapi"].startswith("3.1")
+
+
+@pytest.mark.django_db
+def test_a_body_that_is_not_what_its_type_says_is_a_problem_of_the_sender() -> None:
+    answer = Client(raise_request_exception=False).post(
+        "/api/v1/oauth/token", b"grant_type=", content_type="multipart/form-data"
+    )
+    assert code_of(answer) == "malformed-body"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("change", [{"amount": True}, {"amount": "5"}, {"paid_at": 1_700_000_000}])
+def test_values_of_another_kind_are_not_bent_into_shape(change: dict[str, object]) -> None:
+    debtor = make_debtor(100_000)
+    assert code_of(Bank().pay(**({"customer_code": debtor.code} | change))) == "invalid-request"
+
+
+@pytest.mark.django_db
+def test_a_day_is_written_as_a_day() -> None:
+    assert code_of(Bank().get("/statements/0")) == "invalid-request"

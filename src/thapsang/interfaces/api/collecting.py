@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import re
 from typing import Annotated
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from ninja import Header, Path, Query, Router, Schema
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import AwareDatetime, BeforeValidator, Field, model_validator
 
 from thapsang.domain.billing.types import bill_code
 from thapsang.domain.customers import queries as customers
@@ -23,6 +24,17 @@ from thapsang.kit.identity.clients import Caller
 router = Router(tags=["collecting"])
 CODE = r"^[A-Z0-9]{13}$"
 _REFUSALS = ("not-authenticated", "scope-missing", "invalid-request", "too-many-requests")
+
+
+def _written(value: object) -> object:
+    """Demand text that begins with a date: a bare number would be taken for seconds since 1970."""
+    if not isinstance(value, str) or not re.match(r"\d{4}-\d{2}-\d{2}", value):
+        raise ValueError("write it as YYYY-MM-DD, with time and offset where a time is asked for")
+    return value
+
+
+Day = Annotated[dt.date, BeforeValidator(_written)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_written)]
 Dong = Annotated[int, Field(description="Whole đồng.")]
 
 
@@ -57,13 +69,13 @@ class PaymentIn(Schema):
 
     customer_code: str = Field("", pattern=r"^([A-Z0-9]{13})?$")
     reference: str = Field("", pattern=r"^([A-Z0-9]{8,32})?$")
-    amount: int = Field(ge=1, le=10**12, description="Whole đồng, as the payer gave it: no fee is taken off.")
+    amount: int = Field(
+        strict=True, ge=1, le=10**12, description="Whole đồng, as the payer gave it: no fee is taken off."
+    )
     transaction_id: str = Field(
         pattern=r"^[A-Za-z0-9._:/-]{1,80}$", description="Your own number of the transaction; once for ever."
     )
-    paid_at: AwareDatetime = Field(
-        description="When the payer paid, with offset; its day in Việt Nam counts."
-    )
+    paid_at: Moment = Field(description="When the payer paid, with offset; its day in Việt Nam counts.")
 
     @model_validator(mode="after")
     def somebody(self) -> PaymentIn:
@@ -188,7 +200,7 @@ def _shares(allocations: tuple[tuple[int, int], ...]) -> list[Share]:
 )
 def statement(
     request: ApiRequest,
-    date: dt.date,
+    date: Day,
     after: Annotated[str, Query(pattern=r"^[A-Z0-9-]{0,24}$")] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 500,
 ) -> StatementOut:

@@ -38,7 +38,7 @@ class ReadingIn(Schema):
     read_on: str = Field(
         max_length=20, pattern=r"^[^\x00-\x1f]*$", description="YYYY-MM-DD.", examples=["2026-11-01"]
     )
-    value: int = Field(description="Whole kWh or kvarh on the dial, before the multiplier.")
+    value: int = Field(strict=True, description="Whole kWh or kvarh on the dial, before the multiplier.")
     quality: str = Field("", max_length=5, pattern=r"^[^\x00-\x1f]*$", description="A, C, V or empty (A).")
 
 

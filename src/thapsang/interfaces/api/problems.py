@@ -5,7 +5,9 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
+from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
+from django.http.multipartparser import MultiPartParserError
 from ninja import NinjaAPI, Schema
 from ninja.errors import HttpError, ValidationError
 from ninja.responses import Response
@@ -99,6 +101,11 @@ def attach(api: NinjaAPI) -> None:
             for e in error.errors
         ]
         return respond("invalid-request", "See errors: each names its field.", errors=errors)
+
+    @api.exception_handler(MultiPartParserError)
+    @api.exception_handler(SuspiciousOperation)
+    def malformed(request: HttpRequest, error: Exception) -> HttpResponse:
+        return respond("malformed-body", "The body cannot be read as its Content-Type says, or it is too large.")
 
     @api.exception_handler(HttpError)
     def other(request: HttpRequest, error: HttpError) -> HttpResponse:
