@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from datetime import date, timedelta
 
+import psycopg
 import pytest
 from django.db import IntegrityError, connection
 from hypothesis import HealthCheck, given
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.factories.customers import AT, Place, Supplied, make_place, make_supplied
 from thapsang.domain.customers import bulk, operations, queries, types
-from thapsang.kit.bulk.copy import bulk_connection
+from thapsang.kit.bulk.copy import bulk_connection, url
 from thapsang.kit.db.transactions import TransactionRequiredError, transaction
 
 pytestmark = pytest.mark.django_db
@@ -312,3 +314,33 @@ def test_billing_terms_clip_to_the_period() -> None:
     assert {(r["customer_id"], r["agreement_id"], r["account_id"]) for r in rows} == {
         (s.customer_id, s.agreement_id, s.account_id) for s in (first, moved)
     }
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_clerks_at_once_cannot_overlap() -> None:
+    an = make_supplied(make_place())
+    with transaction():
+        operations.close_agreement(agreement_id=an.agreement_id, end=date(2021, 1, 1))
+    sql = (
+        'INSERT INTO customers_supplyagreement (number, customer_id, supply_point_id, start, "end") '
+        "VALUES (%s, %s, %s, '2025-01-01', '2025-02-01')"
+    )
+    outcomes: list[str] = []
+
+    def second() -> None:
+        with psycopg.connect(url(), autocommit=True) as link:
+            try:
+                link.execute(sql, ["HD-B", an.customer_id, an.supply_point_id])
+                outcomes.append("in")
+            except psycopg.errors.ExclusionViolation:
+                outcomes.append("refused")
+
+    with psycopg.connect(url()) as first:
+        first.execute(sql, ["HD-A", an.customer_id, an.supply_point_id])
+        rival = threading.Thread(target=second)
+        rival.start()
+        rival.join(0.5)
+        assert rival.is_alive(), "the second waits for the first to commit"
+        first.commit()
+    rival.join(10)
+    assert outcomes == ["refused"]

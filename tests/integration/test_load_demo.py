@@ -264,3 +264,14 @@ def test_a_plan_gives_every_customer_one_place() -> None:
         for book, points in zip(chunk.book.tolist(), chunk.points.tolist(), strict=True):
             sizes[book] += points
     assert all(500 <= size <= 1000 for size in sizes[1:])
+
+
+@transactional
+def test_chunks_made_by_other_processes_are_the_same(
+    transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("thapsang.journeys.load_demo.plan.CHUNK_CUSTOMERS", 150)
+    load(customers=600, at=AT, processes=0)
+    alone = _fingerprint()
+    load(customers=600, at=AT, processes=2, fresh=True)
+    assert _fingerprint() == alone
