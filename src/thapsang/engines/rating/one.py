@@ -141,7 +141,7 @@ def _spread(total: int, days: list[date], readings: tuple[Reading, ...]) -> list
 
 def _case(book: TariffBook, bill: dict[str, object], lines: list[dict[str, object]]) -> Case:
     vat = book.vat_on(max(period.start for period in book.vat if period.start < bill["end"]))  # type: ignore[operator]
-    assert vat is not None  # noqa: S101 - the kernel refused a day without a rate
+    assert vat is not None
     kept = {name: value for name, value in bill.items() if name != "point"}
     return Case(
         **kept,  # type: ignore[arg-type]
