@@ -57,6 +57,7 @@ class BillPage:
     bars: list[MonthBar]
     chart: SafeString
     has_last_year: bool
+    has_estimate: bool
 
 
 def rows(bills: list[BillView]) -> list[BillRow]:
@@ -82,6 +83,7 @@ def bill_page(detail: BillDetail, point: SupplyPointView) -> BillPage:
         bars=bars,
         chart=month_chart(bars, title=gettext("Điện dùng từng tháng"), before_label=gettext("năm trước")),
         has_last_year=any(bar.before is not None for bar in bars),
+        has_estimate=any(bar.estimated for bar in bars),
     )
 
 

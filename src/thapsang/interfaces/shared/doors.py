@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from allauth.account.adapter import get_adapter
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.cache import add_never_cache_headers
 
@@ -26,5 +27,5 @@ def not_kept(view: View) -> View:
 
 
 def sender_of(request: HttpRequest) -> str:
-    """Return the network address that asks; behind a proxy the server itself puts the real one there."""
-    return str(request.META.get("REMOTE_ADDR", ""))
+    """Return the network address that asks; behind THAPSANG_PROXIES proxies, the one they saw."""
+    return str(get_adapter().get_client_ip(request))
