@@ -35,7 +35,7 @@ if PRODUCTION:
         if _value == _default or len(_value) < 32:
             raise ImproperlyConfigured(
                 f"{_name} is missing or is the public default. Set it to a secret of your own before starting "
-                "in production; `thapsang keys new` prints one."
+                "in production; `THAPSANG_ENV=development thapsang keys new` prints some."
             )
 
 ALLOWED_HOSTS = os.environ.get("THAPSANG_HOSTS", "" if PRODUCTION else "*").split(",")
