@@ -1,0 +1,138 @@
+"""What the portal's pages let through: only one's own, kept by no cache, posts with a token, no open redirect."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from tests.factories.customers import make_place, make_supplied
+from tests.factories.payments import Debtor, make_bill
+from thapsang.domain.billing.types import bill_code
+from thapsang.domain.ledger import operations as ledger
+from thapsang.domain.payments import queries as payments
+from thapsang.journeys.pay_bill import start_payment
+from thapsang.kit.db.transactions import transaction
+from thapsang.kit.identity.people import customer_user
+
+MINE, THEIRS = "+84912345678", "+84912345679"
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+
+@pytest.fixture
+def people(transactional_db) -> tuple[Debtor, Debtor]:
+    place = make_place()
+    with transaction():
+        ledger.open_account(chart="112", code="112")
+    period = (timezone.localdate().replace(day=1) - timedelta(days=1)).replace(day=1)
+    made = []
+    for serial, phone in ((1, MINE), (2, THEIRS)):
+        supplied = make_supplied(place, serial=serial, phone=phone, name=f"Nguyễn Văn Bí Mật {serial}")
+        made.append(Debtor(supplied, [make_bill(supplied, period, 108_000 * serial)]))
+    return made[0], made[1]
+
+
+@pytest.fixture
+def mine(people) -> Client:
+    client = Client(enforce_csrf_checks=False)
+    client.force_login(customer_user(phone=MINE), backend=BACKEND)
+    return client
+
+
+def test_only_ones_own_bill_payment_and_receipt_open(people, mine):
+    me, them = people
+    own, other = bill_code(me.bills[0]), bill_code(them.bills[0])
+    assert mine.get(f"/bills/{own}/pay/").status_code == 200
+    for path in (f"/bills/{other}/", f"/bills/{other}/pdf/", f"/bills/{other}/pay/"):
+        assert mine.get(path).status_code == 404, path
+    theirs = start_payment(customer_code=them.code, method="vietqr", at=timezone.now())
+    for path in (f"/pay/{theirs.reference}/", f"/pay/{theirs.reference}/state/", "/pay/TS0000000000/"):
+        assert mine.get(path).status_code == 404, path
+    assert mine.post("/pay/", {"customer": them.code, "method": "vietqr"}).status_code == 404
+    assert mine.post("/pay/", {"customer": me.code, "method": "cash"}).status_code == 404
+
+
+def test_a_payment_names_only_bills_that_are_owed(people, mine):
+    me, them = people
+    answer = mine.post("/pay/", {"customer": me.code, "method": "vietqr", "bill": [str(them.bills[0])]})
+    reference = answer.headers["Location"].split("/")[2]
+    intent = payments.intent(reference=reference)
+    assert intent and set(intent.bill_ids) <= set(me.bills) and intent.amount == 108_000
+
+
+def test_without_an_account_nothing_personal_is_shown(people):
+    me, _ = people
+    client = Client()
+    assert client.post("/pay/", {"customer": me.code, "method": "vietqr"}).status_code == 404
+    answer = client.post("/look-up/", {"code": f" {me.code.lower()} "}, follow=True)
+    page = answer.content.decode()
+    assert "108.000" in page and "Bí Mật" not in page and "Nguyễn Du" not in page and "912345678" not in page
+    assert me.code not in answer.request["PATH_INFO"]
+    assert client.get(f"/bills/{bill_code(me.bills[0])}/").status_code == 302
+
+
+@pytest.mark.parametrize("path", ["/home/", "/bills/", "/account/", "/sign-in/", "/look-up/owed/"])
+def test_no_cache_keeps_a_personal_page(people, mine, path):
+    assert "no-store" in mine.get(path).headers["Cache-Control"]
+
+
+def test_posts_need_a_token(people):
+    client = Client(enforce_csrf_checks=True)
+    for path in ("/sign-in/", "/look-up/", "/pay/", "/language/", "/sign-out/"):
+        assert client.post(path, {}).status_code == 403, path
+
+
+def test_no_redirect_leaves_the_site(people, monkeypatch):
+    from thapsang.domain.notifications import operations
+
+    sent: list[str] = []
+
+    class Sender:
+        def send(self, *, phone: str, text: str) -> str:
+            sent.append(text)
+            return "1"
+
+    monkeypatch.setitem(operations._senders, "sms", Sender())
+    client = Client()
+    client.post("/sign-in/", {"phone": "0912345678", "next": "https://evil.example/"})
+    before = client.cookies["sessionid"].value
+    code = next(
+        word.strip(",")
+        for word in sent[-1].split()
+        if word.strip(",").isdigit() and len(word.strip(",")) == 6
+    )
+    answer = client.post("/sign-in/code/", {"code": code})
+    assert answer.headers["Location"] == "/home/"
+    assert client.cookies["sessionid"].value != before  # the session's key changes at sign-in
+    assert (
+        client.post("/language/", {"language": "en", "next": "https://evil.example/"}).headers["Location"]
+        == "/"
+    )
+
+
+def test_a_phone_that_moved_on_opens_nothing_any_more(people, mine):
+    from django.db import connection
+
+    me, _ = people
+    path = f"/bills/{bill_code(me.bills[0])}/pay/"
+    assert mine.get(path).status_code == 200
+    with connection.cursor() as sql:
+        sql.execute("DELETE FROM customers_contactpoint WHERE customer_id = %s", [me.id])
+    assert mine.get(path).status_code == 404
+
+
+def test_a_policy_without_exceptions_and_the_gateway_only_where_it_is_needed(people, mine):
+    me, _ = people
+    plain = mine.get("/home/").headers["Content-Security-Policy"]
+    assert "unsafe" not in plain and "form-action 'self';" in plain + ";"
+    paying = mine.get(f"/bills/{bill_code(me.bills[0])}/pay/").headers["Content-Security-Policy"]
+    assert "form-action 'self' http://127.0.0.1:8001" in paying
+
+
+def test_english_on_a_phone_set_to_english_is_asked_for_not_guessed(db):
+    client = Client(headers={"Accept-Language": "en-US,en;q=0.9"})
+    assert b'lang="vi"' in client.get("/").content
+    client.post("/language/", {"language": "en"})
+    assert b'lang="en"' in client.get("/").content
