@@ -34,6 +34,7 @@ def bearer(transactional_db: None) -> str:
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_answers_are_as_described(case: schemathesis.Case, bearer: str, live_server) -> None:
     response = case.call(base_url=live_server.url, headers={"Authorization": f"Bearer {bearer}"})
