@@ -13,6 +13,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from thapsang.domain.billing import operations
@@ -28,6 +29,7 @@ from thapsang.domain.customers import queries as customers
 from thapsang.domain.network import queries as network
 from thapsang.interfaces.console.desks import BILLING_READERS, act, language, page
 from thapsang.interfaces.console.listing import EXPORT_MOST, PAGE, csv_file, wants_csv
+from thapsang.interfaces.shared import words
 from thapsang.kit.db.transactions import transaction
 from thapsang.kit.identity import staff
 from thapsang.kit.identity.access import Audience, allow
@@ -80,11 +82,35 @@ def one(request: HttpRequest, number: int) -> HttpResponse:
 def _page(request: HttpRequest, found: ExceptionView, status: int = 200, **extra: Any) -> HttpResponse:
     points = customers.supply_points(ids=[found.supply_point_id], on=timezone.localdate())
     values = {
-        "found": found, "point": points[0] if points else None, "kept": _kept(request),
+        "found": found, "detail": _detail(found), "point": points[0] if points else None, "kept": _kept(request),
         "next": _next(request, found), "holder": _holder(found), "mine": found.assigned_to == request.user.pk,
         **extra,
     }  # fmt: skip
     return page(request, "console/exception.html", "exceptions", values, status)
+
+
+DETAIL_NAMES = {
+    "date": lazy("Ngày"), "boundary": lazy("Mốc"), "register": lazy("Bộ chỉ số"), "meter": lazy("Công tơ"),
+    "serial": lazy("Công tơ"), "kwh": "kWh", "start": lazy("Từ"), "end": lazy("Đến"), "before": lazy("Chỉ số trước"),
+    "after": lazy("Chỉ số sau"), "value": lazy("Chỉ số"), "days": lazy("Số ngày"),
+}  # fmt: skip
+DETAIL_WORDS = {
+    "start": lazy("đầu kỳ"), "end": lazy("cuối kỳ"), "total": lazy("tổng"), "normal": lazy("bình thường"),
+    "peak": lazy("cao điểm"), "offpeak": lazy("thấp điểm"), "reactive": lazy("phản kháng"),
+}  # fmt: skip
+
+
+def _detail(found: ExceptionView) -> list[tuple[str, str]]:
+    """Return what is known of the cause as a person reads it: names and days in words."""
+    return [(str(DETAIL_NAMES.get(name, name)), _in_words(value)) for name, value in found.detail.items()]
+
+
+def _in_words(value: Any) -> str:
+    text = str(value)
+    try:
+        return words.day(date.fromisoformat(text))
+    except ValueError:
+        return str(DETAIL_WORDS.get(text, text))
 
 
 def _holder(found: ExceptionView) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 import segno
-from allauth.account.adapter import get_adapter
 from django.contrib.auth import login, logout
 from django.contrib.auth.backends import ModelBackend
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -18,7 +17,7 @@ from django.utils.translation import gettext
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from thapsang.interfaces.shared.doors import not_kept
+from thapsang.interfaces.shared.doors import not_kept, sender_of
 from thapsang.kit.audit.operations import record
 from thapsang.kit.db.transactions import transaction
 from thapsang.kit.identity import second_factor, staff_sessions, throttling
@@ -55,13 +54,13 @@ def sign_in(request: HttpRequest) -> HttpResponseBase:
     if not isinstance(user, User) or not user.is_staff or not user.audiences:
         problem = gettext("Tên hoặc mật khẩu chưa đúng. Nhập lại, hoặc nhờ quản trị đặt lại mật khẩu.")
         return _password_page(request, after=after, username=username, problem=problem, status=422)
-    throttling.forget(limit=PER_NAME_AND_PLACE, who=f"{username.lower()}|{_place(request)}")
+    throttling.forget(limit=PER_NAME_AND_PLACE, who=f"{username.lower()}|{sender_of(request)}")
     _wait_for_second_factor(request, user, after)
     return redirect("console:sign-in-code" if second_factor.is_enrolled(user) else "console:enrol")
 
 
 def _password_wait(request: HttpRequest, username: str) -> timedelta:
-    name, place = username.lower(), _place(request)
+    name, place = username.lower(), sender_of(request)
     counted = ((PER_NAME_AND_PLACE, f"{name}|{place}"), (PER_NAME, name), (PER_PLACE, place))
     return max(throttling.attempt(limit=limit, who=who, at=timezone.now()).wait for limit, who in counted)
 
@@ -198,10 +197,6 @@ def _record(user: User, action: str, after: dict[str, str]) -> None:
 
 def _is_staff(request: HttpRequest) -> bool:
     return bool(request.user.is_authenticated and request.user.is_staff)
-
-
-def _place(request: HttpRequest) -> str:
-    return str(get_adapter().get_client_ip(request))
 
 
 def _safe(request: HttpRequest, target: str) -> str:
