@@ -10,6 +10,7 @@ import pytest
 
 from tests.factories import metering as make
 from thapsang.domain.metering import bulk
+from thapsang.domain.metering.operations import fetching
 from thapsang.kit.bulk.copy import bulk_connection
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -204,3 +205,22 @@ def test_an_estimated_end_marks_the_point() -> None:
 
 def test_no_books_no_rows() -> None:
     assert usage() == ([], [])
+
+
+@pytest.mark.parametrize("dense", [2, 0])
+def test_the_same_by_range_and_by_join(monkeypatch: pytest.MonkeyPatch, dense: int) -> None:
+    """Books whose numbers lie apart are read by a join; what comes out is the same."""
+    monkeypatch.setattr(fetching, "DENSE", dense)
+    book, other = make.book(), make.book()
+    for one in (book, other, book):
+        installation = make.meter(make.supply_point(one), kinds=("normal", "peak", "offpeak"))
+        for kind in ("normal", "peak", "offpeak"):
+            make.reading(installation, OCT, 5, kind=kind)
+            make.reading(installation, NOV, 15, kind=kind)
+    moved_in = make.meter(make.supply_point(book), start=date(2026, 10, 20))
+    make.reading(moved_in, date(2026, 10, 20), 1)
+    make.reading(moved_in, NOV, 4)
+    make.supply_point(book)
+    used, issues = usage(book)
+    assert sorted(row["kwh"] for row in used) == [3, 30, 30]
+    assert [issue["code"] for issue in issues] == ["no-meter"]

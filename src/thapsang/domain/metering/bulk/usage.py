@@ -16,6 +16,7 @@ from django.conf import settings
 
 from thapsang.domain.metering.bulk import careful, shapes
 from thapsang.domain.metering.operations import fetching
+from thapsang.domain.metering.operations.staging import stage
 from thapsang.domain.metering.types import (
     BookPeriod,
     ReadingPolicy,
@@ -34,13 +35,17 @@ _BOUNDARY = {
 }  # fmt: skip
 _POINTS = "SELECT id AS point FROM customers_supplypoint WHERE book_id IN ({books})"
 _METERS = """
-SELECT i.supply_point_id AS point, i.id AS installation, r.id AS register,
-       CASE r.kind WHEN 'total' THEN 0 WHEN 'normal' THEN 1 WHEN 'peak' THEN 2 WHEN 'offpeak' THEN 3
-            WHEN 'reactive' THEN 4 END::int2 AS kind,
-       r.digits, i.multiplier, i.start, i."end" AS finish
-FROM metering_installation i LEFT JOIN metering_register r ON r.installation_id = i.id
+SELECT i.supply_point_id AS point, i.id AS installation, i.multiplier, i.start, i."end" AS finish
+FROM metering_installation i
 WHERE i.start < '{end}' AND (i."end" IS NULL OR i."end" > '{start}') AND {where}
 """
+_DIALS = """
+SELECT r.installation_id AS installation, r.id AS register, r.digits,
+       CASE r.kind WHEN 'total' THEN 0 WHEN 'normal' THEN 1 WHEN 'peak' THEN 2 WHEN 'offpeak' THEN 3
+            WHEN 'reactive' THEN 4 END::int2 AS kind
+FROM {source} WHERE {where}
+"""
+_OF_STAGED = "metering_register r JOIN wanted_installation w ON w.installation = r.installation_id"
 _BY_RANGE = "i.supply_point_id BETWEEN {low} AND {high}"
 _BY_BOOK = "i.supply_point_id IN (SELECT id FROM customers_supplypoint WHERE book_id IN ({books}))"
 _DAYS = "SELECT id, reading_day FROM network_readingbook WHERE id IN ({books})"
@@ -109,6 +114,8 @@ def _boundaries(link: Connection, dates: BookPeriod, names: dict[str, str]) -> p
     if fetching.is_dense(points["point"]):
         where = _BY_RANGE.format(**dict(zip(("low", "high"), fetching.bounds(points["point"]), strict=True)))
     meters = pl.DataFrame(fetch(link, _METERS.format(where=where.format(**names), **names)))
+    meters = meters.join(points, on="point", how="semi")
+    meters = meters.join(_dials(link, meters["installation"]), on="installation", how="left")
     rows = points.join(meters, on="point", how="left").with_columns(pl.col("installation").fill_null(0))
     there = fetching.readings_of(
         link, rows["register"].drop_nulls(), fetching.on_days(dates.start, dates.end)
@@ -118,6 +125,19 @@ def _boundaries(link: Connection, dates: BookPeriod, names: dict[str, str]) -> p
         "register", after="value", estimated=pl.col("quality") == "E"
     )
     return rows.join(first, on="register", how="left").join(last, on="register", how="left")
+
+
+def _dials(link: Connection, installations: pl.Series) -> pl.DataFrame:
+    if installations.is_empty():
+        return pl.DataFrame(
+            schema={"installation": pl.Int64, **{n: _BOUNDARY[n] for n in ("register", "digits", "kind")}}
+        )
+    if fetching.is_dense(installations):
+        low, high = fetching.bounds(installations)
+        where = f"r.installation_id BETWEEN {low} AND {high}"
+        return pl.DataFrame(fetch(link, _DIALS.format(source="metering_register r", where=where)))
+    stage(link, "wanted_installation", installations.to_frame())
+    return pl.DataFrame(fetch(link, _DIALS.format(source=_OF_STAGED, where="true")))
 
 
 def _odd_points(

@@ -123,7 +123,9 @@ class ImportWriter:
     def _cover(self, rows: pl.DataFrame, judged: pl.DataFrame) -> None:
         """Count for each book and day how many of its registers have a reading through this file."""
         there = judged.filter(pl.col("verdict") != "reject").unique(["register", "read_on"]).select("row")
-        counted = rows.group_by("day", "book").agg(pl.col("row").is_in(there["row"].implode()).sum())
+        counted = (
+            rows.select("row", "day", "book").join(there, on="row", how="semi").group_by("day", "book").len()
+        )
         for day, book, count in counted.iter_rows():
             self._covered[(day, book)] += count
 
