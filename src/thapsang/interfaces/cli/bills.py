@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from thapsang.domain.billing import queries
 from thapsang.domain.billing.types import BillingError, UnknownBillError, bill_code, bill_id_of, month_of
@@ -151,13 +151,12 @@ def exceptions(
     if as_json:
         _print_json([_plain(row) for row in rows])
         return
-    table = Table("month", "point", "team", "code", "detail", "what to do")
     for row in rows:
-        detail = json.dumps(dict(row.detail), ensure_ascii=False)
-        table.add_row(
-            f"{row.period:%Y-%m}", row.supply_point_code, row.area_team, row.code, detail, row.remedy
+        out.print(
+            f"{row.period:%Y-%m} {row.supply_point_code} [bold]{row.code}[/] {row.area_team}", highlight=False
         )
-    out.print(table)
+        out.print(f"    {json.dumps(dict(row.detail), ensure_ascii=False)}", markup=False, highlight=False)
+        out.print(f"    {row.remedy}", markup=False, highlight=False)
 
 
 @contextmanager
@@ -215,16 +214,15 @@ def _show_dry_run(found: run_billing.DryRun, *, as_json: bool) -> None:
     if as_json:
         _print_json(_plain(found) | {"sums": _plain(found.sums())})
         return
-    table = Table("category", "bills", "last", "kWh", "last", "net", "VAT", "total, đồng", "last", "change")
+    million = [
+        Column(name, justify="right") for name in ("bills", "kWh", "net", "VAT", "total", "last", "change")
+    ]
+    table = Table("category", *million, title="million đồng", box=None, padding=(0, 1))
     for row in (*found.categories, found.sums()):
-        change = (
-            f"{(row.now.total - row.before.total) * 100 // row.before.total:+d} %" if row.before.total else ""
-        )
-        numbers = (
-            row.now.bills, row.before.bills, row.now.kwh, row.before.kwh, row.now.net, row.now.vat,
-            row.now.total, row.before.total,
-        )  # fmt: skip
-        table.add_row(row.category or "all", *(f"{number:,}" for number in numbers), change)
+        now, last = row.now, row.before
+        change = f"{(now.total - last.total) * 100 // last.total:+d} %" if last.total else ""
+        money = (f"{amount // 1_000_000:,}" for amount in (now.net, now.vat, now.total, last.total))
+        table.add_row(row.category or "all", f"{now.bills:,}", f"{now.kwh:,}", *money, change)
     out.print(table)
     out.print(f"Last month is taken from its {found.before_from}. Nothing was written.")
     for code, count in found.exceptions.items():

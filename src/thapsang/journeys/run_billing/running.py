@@ -6,12 +6,12 @@ import contextlib
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import IO, Any
 
+from adbc_driver_postgresql.dbapi import OperationalError
 from django.db import connection
 from django.utils import timezone
 
@@ -29,8 +29,9 @@ from thapsang.kit.db.transactions import transaction
 
 GROUP_POINTS = 25_000
 """Points billed in one transaction, about: large enough for COPY, small enough to repeat (docs/adr/0005)."""
+HELPER_POINTS = 50_000
+"""A helper process takes a second or two to start: it pays from about so many points on."""
 _LOCK_CLASS = 7412
-_POLL_SECONDS = 0.2
 _WORKER = (
     "import django; django.setup(); "
     "from thapsang.journeys.run_billing.worker import main; main()"
@@ -63,7 +64,8 @@ def start(
 ) -> Outcome:
     """Bill a month (its first day) until every point has its bill or its exception, from where it stopped.
 
-    `workers` processes share the books with any other start of the same month; 1 works in this process.
+    `workers` processes, this one among them, share the books with any other start of the same month; small
+    months are billed in this process alone.
     `progress` is called as books are done. `at` is the moment of issue (now).
     Raises PeriodError (no month, not ended), PolicyError (tariffs), BillRunInterruptedError,
     BillRunFailedError. Points that cannot be billed are in the queue of exceptions; they raise nothing.
@@ -72,9 +74,9 @@ def start(
     demand_ended(period, at)
     with _sharing(period) as alone:
         before = queries.run_progress(period=period)
-        job, waiting = _prepare(period, workers, at, again=alone)
+        job, waiting, points = _prepare(period, workers, at, again=alone)
         if waiting:
-            _share_out(job, workers, period, progress)
+            _share_out(job, min(workers - 1, points // _helper_points()), period, progress)
         _finish(job)
     return _outcome(job, before, waiting, progress)
 
@@ -95,6 +97,10 @@ def demand_ended(period: date, at: datetime) -> None:
         )
 
 
+def _helper_points() -> int:
+    return max(1, int(os.environ.get("THAPSANG_BILLS_HELPER_POINTS", HELPER_POINTS)))
+
+
 @contextlib.contextmanager
 def _sharing(period: date) -> Iterator[bool]:
     """Hold the month's lock together with other starts; yield whether no other start was at work."""
@@ -112,7 +118,7 @@ def _sharing(period: date) -> Iterator[bool]:
             cursor.execute("SELECT pg_advisory_unlock_shared(%s, %s)", key)
 
 
-def _prepare(period: date, workers: int, at: datetime, *, again: bool) -> tuple[Job, int]:
+def _prepare(period: date, workers: int, at: datetime, *, again: bool) -> tuple[Job, int, int]:
     book, policy = tariffs.current_book(), queries.current_policy()
     issued_on = timezone.localtime(at).date()
     with transaction():
@@ -127,27 +133,31 @@ def _prepare(period: date, workers: int, at: datetime, *, again: bool) -> tuple[
         url=url(), run_id=run_id, period=period, at=at, issued_on=issued_on, due_on=policy.due_on(issued_on),
         group_books=group, revenue=accounts[0], vat=accounts[1], policy=content,
     )  # fmt: skip
-    return job, waiting
+    return job, waiting, points
 
 
-def _share_out(job: Job, workers: int, period: date, progress: Callable[[Progress], None] | None) -> None:
+def _share_out(job: Job, helpers: int, period: date, progress: Callable[[Progress], None] | None) -> None:
+    """Bill in this process and in helpers beside it until no book waits."""
+
     def tell() -> None:
         if progress and (now := queries.run_progress(period=period)):
             progress(now)
 
-    if workers == 1:
-        work(job, after_group=tell)
-        return
-    with _processes(job, workers) as running:
-        while any(process.poll() is None for process in running):
-            time.sleep(_POLL_SECONDS)
-            tell()
-    codes = [process.returncode for process in running]
+    with _processes(job, helpers) as running:
+        try:
+            work(job, after_group=tell)
+        except OperationalError as error:
+            raise BillRunInterruptedError(
+                f"The database went away or stopped the run: {error}. What is billed stays; when it answers, run "
+                f"`thapsang bills run --period {period:%Y-%m}` again to go on."
+            ) from error
+        for process in running:
+            process.wait()
     left = waiting_books(run_id=job.run_id)
     if left:
         raise BillRunInterruptedError(
-            f"Workers ended with codes {codes} and {left} reading books are not billed yet. What is billed "
-            f"stays; run `thapsang bills run --period {period:%Y-%m}` again to go on."
+            f"{left} reading books are not billed yet (helpers ended with {[p.returncode for p in running]}). "
+            f"What is billed stays; run `thapsang bills run --period {period:%Y-%m}` again to go on."
         )
 
 
