@@ -4,10 +4,11 @@
 one case with the same kernel.
 """
 
+from thapsang.engines.policies import PolicyError, Reference
 from thapsang.engines.rating.batch import BLOCK, Rated, rate, rate_blocks
-from thapsang.engines.rating.book import BANDS, Edition, Reference, Tariff, TariffBook
+from thapsang.engines.rating.book import BANDS, Edition, Tariff, TariffBook
 from thapsang.engines.rating.columns import BILLS, LINES, PROBLEMS, TERMS, USAGE
-from thapsang.engines.rating.errors import PolicyError, RatingInputError, RatingProblem
+from thapsang.engines.rating.errors import RatingInputError, RatingProblem
 from thapsang.engines.rating.loading import book_from_content, load_book
 from thapsang.engines.rating.one import Case, CaseLine, Reading, rate_one
 

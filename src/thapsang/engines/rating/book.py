@@ -6,57 +6,11 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
-from thapsang.engines.rating.files import Content
+from thapsang.engines.policies import Content, Doubt, Reference, Words
 from thapsang.engines.rating.tables import Tables, compile_tables
 
 BANDS = ("normal", "peak", "offpeak")
 """Time bands in the order the engine keeps their prices."""
-
-
-@dataclass(frozen=True)
-class Words:
-    """A text for people in Vietnamese and in English."""
-
-    vi: str
-    en: str
-
-
-@dataclass(frozen=True)
-class Doubt:
-    """Why a value is not certain. `confidence`: V1 one source, MEM from memory, INF inferred."""
-
-    code: str
-    confidence: str
-    words: Words
-
-
-@dataclass(frozen=True)
-class Reference:
-    """The legal basis of a price or a rate; `number` is what a bill line carries.
-
-    `doubt` is empty when two sources or more agree (confidence V2).
-    """
-
-    number: int
-    code: str
-    document: str
-    article: str
-    date: date
-    doubt: str
-    confidence: str
-    document_en: str
-    article_en: str
-    doubt_en: str
-
-    @property
-    def citation(self) -> str:
-        """The reference in one line, Vietnamese."""
-        return f"{self.document}, {self.article}" if self.article else self.document
-
-    @property
-    def citation_en(self) -> str:
-        """The reference in one line, English."""
-        return f"{self.document_en}, {self.article_en}" if self.article_en else self.document_en
 
 
 @dataclass(frozen=True)

@@ -127,28 +127,26 @@ class Terms(_Rows):
 
 def usage_of(table: pa.Table) -> Usage:
     """Turn a usage table into sorted rows; raises RatingInputError naming a missing or mistyped column."""
-    table, faulty = _checked(table, USAGE, "usage")
+    table, faulty = checked(table, USAGE, "usage")
     names = {"normal": "kwh_normal", "peak": "kwh_peak", "offpeak": "kwh_offpeak"}
-    columns = {
-        f.name: _numbers(table, names.get(f.name, f.name)) for f in fields(Usage) if f.name != "faulty"
-    }
+    columns = {f.name: numbers(table, names.get(f.name, f.name)) for f in fields(Usage) if f.name != "faulty"}
     return _sorted(Usage(faulty=faulty, **columns))
 
 
 def terms_of(table: pa.Table, categories: tuple[str, ...], voltages: tuple[str, ...]) -> Terms:
     """Turn a terms table into sorted rows; raises RatingInputError naming a missing or mistyped column."""
-    table, faulty = _checked(table, TERMS, "terms")
+    table, faulty = checked(table, TERMS, "terms")
     return _sorted(
         Terms(
-            point=_numbers(table, "point"),
-            start=_numbers(table, "start"),
-            end=_numbers(table, "end"),
+            point=numbers(table, "point"),
+            start=numbers(table, "start"),
+            end=numbers(table, "end"),
             faulty=faulty,
-            category=_places(table, "category", categories),
-            voltage=_places(table, "voltage", voltages),
-            quarters=_numbers(table, "household_quarters"),
-            time_of_use=_numbers(table, "time_of_use"),
-            reactive=_numbers(table, "reactive_charged"),
+            category=places(table, "category", categories),
+            voltage=places(table, "voltage", voltages),
+            quarters=numbers(table, "household_quarters"),
+            time_of_use=numbers(table, "time_of_use"),
+            reactive=numbers(table, "reactive_charged"),
         )
     )
 
@@ -159,7 +157,7 @@ def _sorted(rows: Rows) -> Rows:
     return rows.take(np.lexsort((rows.end, rows.start, rows.point)))
 
 
-def _checked(table: pa.Table, schema: pa.Schema, what: str) -> tuple[pa.Table, Array]:
+def checked(table: pa.Table, schema: pa.Schema, what: str) -> tuple[pa.Table, Array]:
     """Return the table with the schema's types, and which rows lack a value."""
     missing = [name for name in schema.names if name not in table.column_names]
     if missing:
@@ -191,7 +189,7 @@ def _typed(column: pa.ChunkedArray, field: pa.Field, what: str) -> pa.Array:
         ) from error
 
 
-def _numbers(table: pa.Table, name: str) -> Array:
+def numbers(table: pa.Table, name: str) -> Array:
     """Return a column as a NumPy array, dates as day numbers, missing values as zero."""
     array = table[name].chunk(0) if table[name].num_chunks else pa.array([], table[name].type)
     if array.type == pa.date32():
@@ -202,16 +200,16 @@ def _numbers(table: pa.Table, name: str) -> Array:
     return result
 
 
-def _places(table: pa.Table, name: str, known: tuple[str, ...]) -> Array:
+def places(table: pa.Table, name: str, known: tuple[str, ...]) -> Array:
     """Return each text's place among the known ones, -1 for one that is unknown."""
     array = table[name].chunk(0) if table[name].num_chunks else pa.array([], pa.string())
     if not pa.types.is_dictionary(array.type):
         array = array.dictionary_encode()
-    places = np.array(
+    found = np.array(
         [known.index(v) if v in known else -1 for v in array.dictionary.to_pylist()] + [-1], np.int16
     )
-    indices = array.indices.fill_null(len(places) - 1) if array.indices.null_count else array.indices
-    result: Array = places.take(indices.to_numpy(zero_copy_only=False))
+    indices = array.indices.fill_null(len(found) - 1) if array.indices.null_count else array.indices
+    result: Array = found.take(indices.to_numpy(zero_copy_only=False))
     return result
 
 

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Container
-from datetime import date
 from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
+from thapsang.engines.policies import (
+    Content,
+    Doubt,
+    Field,
+    PolicyError,
+    References,
+    Words,
+    fingerprint,
+    read_doubts,
+    read_folder,
+    words,
+)
 from thapsang.engines.rating.book import (
     Category,
-    Doubt,
     Edition,
     NamedRule,
     Pending,
     Reactive,
-    Reference,
     TariffBook,
     TimeBands,
     VatPeriod,
-    Words,
 )
-from thapsang.engines.rating.errors import PolicyError
-from thapsang.engines.rating.fields import Field
-from thapsang.engines.rating.files import Content, fingerprint, read_folder
 from thapsang.engines.rating.prices import read_edition
 
 RULES = {
@@ -39,7 +44,6 @@ Dated = TypeVar("Dated", Edition, VatPeriod)
 
 _KINDS = ("categories", "doubts", "vat", "rules", "prices", "pending")
 _ONCE = ("categories", "doubts", "vat", "rules")
-CONFIDENCES = ("V1", "MEM", "INF", "doubtful")
 
 
 def load_book(folder: Path) -> TariffBook:
@@ -47,41 +51,12 @@ def load_book(folder: Path) -> TariffBook:
 
     Raises PolicyError naming the file, the key, what is wrong and how to mend it.
     """
-    return book_from_content(read_folder(folder))
+    return book_from_content(read_folder(folder, "tariff"))
 
 
 def book_from_content(content: Content) -> TariffBook:
     """Build a book from parsed content, as kept with a policy version; raises PolicyError."""
     return _Reader(content).book()
-
-
-class References:
-    """Numbers legal references as they are met; the same basis gets the same number."""
-
-    def __init__(self) -> None:
-        self.all: list[Reference] = []
-        self._numbers: dict[tuple[str, str, str], int] = {}
-
-    def number(self, code: str, document: Words, article: Words, signed: date, doubt: Doubt | None) -> int:
-        """Return the number of a reference, adding it when it is new."""
-        key = (code, article.vi, doubt.code if doubt else "")
-        if key not in self._numbers:
-            self._numbers[key] = len(self.all) + 1
-            self.all.append(
-                Reference(
-                    number=len(self.all) + 1,
-                    code=code,
-                    date=signed,
-                    document=document.vi,
-                    document_en=document.en,
-                    article=article.vi,
-                    article_en=article.en,
-                    confidence=doubt.confidence if doubt else "V2",
-                    doubt=doubt.words.vi if doubt else "",
-                    doubt_en=doubt.words.en if doubt else "",
-                )
-            )
-        return self._numbers[key]
 
 
 class _Reader:
@@ -116,7 +91,7 @@ class _Reader:
         return next(iter(self.content)).rsplit("/", 1)[0]
 
     def book(self) -> TariffBook:
-        self.doubts = self._doubts()
+        self.doubts = read_doubts(self.files["doubts"][0])
         voltages, categories = self._catalogue()
         editions = [
             read_edition(root, self.doubt, self.references.number, categories, tuple(voltages))
@@ -141,15 +116,6 @@ class _Reader:
     def doubt(self, field: Field | None) -> Doubt | None:
         """Return the doubt a field names; an unnamed one is refused."""
         return self.doubts[field.choice(tuple(self.doubts))] if field else None
-
-    def _doubts(self) -> dict[str, Doubt]:
-        root = self.files["doubts"][0].mapping(("kind", "doubts"))
-        read: dict[str, Doubt] = {}
-        for code, entry in root["doubts"].entries():
-            fields = entry.mapping(("confidence", "vi", "en"))
-            words = Words(fields["vi"].text(), fields["en"].text())
-            read[code] = Doubt(code, fields["confidence"].choice(CONFIDENCES), words)
-        return read
 
     def _catalogue(self) -> tuple[dict[str, Words], dict[str, Category]]:
         root = self.files["categories"][0].mapping(("kind", "voltages", "categories"))
@@ -249,12 +215,6 @@ def _new(field: Field, known: Container[str]) -> str:
     if field.text() in known:
         field.fail(f"{field.text()!r} is listed twice.", "Keep one of the two.")
     return field.text()
-
-
-def words(field: Field) -> Words:
-    """Return a text given in both languages."""
-    fields = field.mapping(("vi", "en"))
-    return Words(fields["vi"].text(), fields["en"].text())
 
 
 def _seamless(found: list[tuple[Field, Dated]], what: str) -> tuple[Dated, ...]:

@@ -9,8 +9,9 @@ from itertools import pairwise
 
 import pyarrow as pa
 
+from thapsang.engines.policies import Reference
 from thapsang.engines.rating.batch import rate
-from thapsang.engines.rating.book import BANDS, Reference, TariffBook
+from thapsang.engines.rating.book import BANDS, TariffBook
 from thapsang.engines.rating.columns import TERMS, USAGE
 from thapsang.engines.rating.errors import RatingProblem
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from thapsang.engines.rating.book import BANDS, Category, Doubt, Edition, Tariff, Words
-from thapsang.engines.rating.fields import Field
+from thapsang.engines.policies import Doubt, Field, Words
+from thapsang.engines.rating.book import BANDS, Category, Edition, Tariff
 
 MAX_PRICE = 100_000
 """đồng/kWh; with the engine's limit on energy it keeps every sum inside 64 bits."""

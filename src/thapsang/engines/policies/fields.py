@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, NoReturn
 
-from thapsang.engines.rating.errors import PolicyError
+from thapsang.engines.policies.errors import PolicyError
 
 
 @dataclass(frozen=True)

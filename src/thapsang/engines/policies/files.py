@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from thapsang.engines.rating.errors import PolicyError
+from thapsang.engines.policies.errors import PolicyError
 
 Content = dict[str, Any]
 """{file name relative to the policies folder: parsed content with dates as ISO text}."""
@@ -32,8 +32,10 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
-def read_folder(folder: Path) -> Content:
-    """Return the content of every `*.yaml` of a tariffs folder, keyed `<distributor>/tariffs/<file>`.
+def read_folder(folder: Path, what: str) -> Content:
+    """Return the content of every `*.yaml` of a folder, keyed by its last three parts.
+
+    A tariffs folder gives `<distributor>/tariffs/<file>`; `what` names the kind of file in the message.
 
     Raises PolicyError when the folder is missing or empty, or a file is not readable YAML.
     """
@@ -42,7 +44,7 @@ def read_folder(folder: Path) -> Content:
         raise PolicyError(
             str(folder),
             "",
-            "there is no tariff file here.",
+            f"there is no {what} file here.",
             "Put the distributor's *.yaml files in this folder.",
         )
     return {_name(path): _read(path) for path in files}
