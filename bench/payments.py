@@ -40,7 +40,8 @@ INSERT INTO ledger_account (chart, code) VALUES ('511', '511') ON CONFLICT DO NO
 INSERT INTO ledger_account (chart, code)
     SELECT '131', '131:PA13VH' || lpad(n::text, 7, '0') FROM generate_series(1, {n}) n;
 INSERT INTO customers_customer (code, kind, name, account_id, tax_code, created_at)
-    SELECT substr(code, 5), 'person', 'Nguyễn Văn An', id, '', now() FROM ledger_account WHERE chart = '131' ORDER BY id;
+    SELECT substr(code, 5), 'person', 'Nguyễn Văn An', id, '', now()
+    FROM ledger_account WHERE chart = '131' ORDER BY id;
 INSERT INTO customers_premises (address, commune_id)
     SELECT 'Số ' || n, c.id FROM generate_series(1, {n}) n, network_commune c;
 INSERT INTO customers_supplypoint (code, premises_id, book_id, status)
@@ -50,7 +51,8 @@ INSERT INTO customers_supplypoint (code, premises_id, book_id, status)
 INSERT INTO customers_supplyagreement (number, customer_id, supply_point_id, start)
     SELECT 'HD' || c.code, c.id, s.id, '2020-01-01'
     FROM customers_customer c JOIN customers_supplypoint s ON s.code = c.code || '001';
-INSERT INTO tariffs_policyversion (sha256, distributor, content, first_used_at) VALUES (repeat('0', 64), 'bench', '{{}}', now());
+INSERT INTO tariffs_policyversion (sha256, distributor, content, first_used_at)
+    VALUES (repeat('0', 64), 'bench', '{{}}', now());
 """
 _MONTH = """
 SELECT billing_open_period({yymm});
@@ -58,18 +60,21 @@ INSERT INTO billing_billrun (period, status, policy_version_id, started_at, tota
     SELECT '{month}', 'finished', id, now(), '{{}}' FROM tariffs_policyversion;
 INSERT INTO billing_bill (id, run_id, supply_point_id, customer_id, agreement_id, category, household_quarters,
         start, "end", kwh, kvarh, estimated, net, vat_rate, vat, total, issued_on, due_on)
-    SELECT {yymm} * 10000000000 + a.supply_point_id * 10, r.id, a.supply_point_id, a.customer_id, a.id, 'residential', 4,
+    SELECT {yymm} * 10000000000 + a.supply_point_id * 10, r.id, a.supply_point_id, a.customer_id, a.id,
+        'residential', 4,
         '{month}', date '{month}' + interval '1 month', 150, 0, false, 100000, 800, 8000, 108000,
         date '{month}' + interval '1 month', date '{month}' + interval '1 month 9 days'
     FROM customers_supplyagreement a, billing_billrun r WHERE r.period = '{month}' ORDER BY 1;
 INSERT INTO billing_billline (bill_id, line_no, kind, tier, band, kwh, price, amount, start, "end", reference)
-    SELECT id, 1, 'flat', 0, '', 150, 1, net, start, "end", 1 FROM billing_bill WHERE id / 10000000000 = {yymm} ORDER BY 1;
+    SELECT id, 1, 'flat', 0, '', 150, 1, net, start, "end", 1
+    FROM billing_bill WHERE id / 10000000000 = {yymm} ORDER BY 1;
 INSERT INTO ledger_journal (kind, reference, business_date, posted_at, created_in)
     VALUES ('bill', 'bills:{yymm}', '{month}', now(), '');
 INSERT INTO ledger_entry (journal_id, account_id, amount, document)
     SELECT j.id, side.account, side.amount, b.id FROM ledger_journal j, billing_bill b
     JOIN customers_customer c ON c.id = b.customer_id,
-    LATERAL (VALUES (c.account_id, b.total), ((SELECT id FROM ledger_account WHERE code = '511'), -b.total)) side(account, amount)
+    LATERAL (VALUES (c.account_id, b.total),
+        ((SELECT id FROM ledger_account WHERE code = '511'), -b.total)) side(account, amount)
     WHERE j.reference = 'bills:{yymm}' AND b.id / 10000000000 = {yymm};
 """
 _PAST = """
@@ -82,7 +87,8 @@ INSERT INTO payments_payment (customer_id, channel, provider, provider_reference
 INSERT INTO payments_allocation (payment_id, bill_id, amount)
     SELECT id, provider_reference::bigint, amount FROM payments_payment;
 INSERT INTO ledger_entry (journal_id, account_id, amount, document)
-    SELECT p.journal_id, c.account_id, -p.amount, p.id FROM payments_payment p JOIN customers_customer c ON c.id = p.customer_id;
+    SELECT p.journal_id, c.account_id, -p.amount, p.id
+    FROM payments_payment p JOIN customers_customer c ON c.id = p.customer_id;
 INSERT INTO ledger_entry (journal_id, account_id, amount)
     SELECT journal_id, (SELECT id FROM ledger_account WHERE code = '112'), sum(amount) FROM payments_payment GROUP BY 1;
 """
@@ -250,7 +256,7 @@ def _straight(url: str, seconds: float, part: int) -> None:
             gate.wait()
             begun = time.perf_counter()
             while (spent_here := time.perf_counter() - begun) < seconds:
-                customer, account = accounts[number % HALF]
+                _customer, _account = accounts[number % HALF]
                 name = f"straight-{part}-{slot}-{done[slot]}"
                 link.execute(
                     SETTLE,

@@ -60,14 +60,15 @@ def make_bill(supplied: Supplied, period: date, total: int) -> int:
     with transaction(), connection.cursor() as sql:
         sql.execute("SELECT billing_open_period(%s)", [period.year % 100 * 100 + period.month])
         sql.execute(
-            "INSERT INTO tariffs_policyversion (sha256, distributor, content, first_used_at) VALUES (%s, 'test', '{}', %s)"
-            " ON CONFLICT (sha256) DO UPDATE SET distributor = 'test' RETURNING id",
+            "INSERT INTO tariffs_policyversion (sha256, distributor, content, first_used_at)"
+            " VALUES (%s, 'test', '{}', %s) ON CONFLICT (sha256) DO UPDATE SET distributor = 'test' RETURNING id",
             ["0" * 64, AT],
         )
         version = sql.fetchone()[0]
         sql.execute(
             "INSERT INTO billing_billrun (period, status, policy_version_id, started_at, totals)"
-            " VALUES (%s, 'finished', %s, %s, '{}') ON CONFLICT (period) DO UPDATE SET status = 'finished' RETURNING id",
+            " VALUES (%s, 'finished', %s, %s, '{}') ON CONFLICT (period)"
+            " DO UPDATE SET status = 'finished' RETURNING id",
             [period, version, AT],
         )
         run = sql.fetchone()[0]
@@ -79,13 +80,17 @@ def make_bill(supplied: Supplied, period: date, total: int) -> int:
              net, total - net, total, until, until + timedelta(days=9)],
         )  # fmt: skip
         sql.execute(
-            'INSERT INTO billing_billline (bill_id, line_no, kind, tier, band, kwh, price, amount, start, "end", reference)'
+            'INSERT INTO billing_billline (bill_id, line_no, kind, tier, band, kwh, price, amount, start, "end",'
+            " reference)"
             " VALUES (%s, 1, 'flat', 0, '', 100, 1, %s, %s, %s, 1)",
             [number, net, period, until],
         )
         ledger.post(
             kind="bill", reference=f"bill:{number}", business_date=until, at=AT,
-            entries=[(supplied.account_id, total, number), (ledger.open_account(chart="511", code="511"), -total, number)],
+            entries=[
+                (supplied.account_id, total, number),
+                (ledger.open_account(chart="511", code="511"), -total, number),
+            ],
         )  # fmt: skip
     return number
 

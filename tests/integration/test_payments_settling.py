@@ -46,8 +46,8 @@ def confirm(
     debtor: Debtor, amount: int, *, key: str = "k1", number: str = "", body: bytes = b"body", **more
 ) -> Confirmed:
     return pay_bill.confirm_bank_payment(
-        key=IdempotencyKey("bank", key, body), provider_reference=number or f"FT{key}", amount=amount, paid_at=AT, at=AT,
-        **({"customer_code": debtor.code} | more),
+        key=IdempotencyKey("bank", key, body), provider_reference=number or f"FT{key}", amount=amount,
+        paid_at=AT, at=AT, **({"customer_code": debtor.code} | more),
     )  # fmt: skip
 
 
@@ -369,7 +369,7 @@ def test_no_intent_may_ask_for_more_than_is_owed() -> None:
 def test_a_charge_is_the_sum_of_what_is_owed_and_has_no_place_for_a_fee() -> None:
     charge = Charge({1: 100, 2: 250})
     assert charge.amount == 350
-    assert [f for f in Charge.__dataclass_fields__] == ["owed"]
+    assert list(Charge.__dataclass_fields__) == ["owed"]
     for wrong in ({}, {1: 0}, {1: -5}):
         with pytest.raises(ValueError, match="charge"):
             Charge(wrong)
@@ -380,7 +380,8 @@ def test_the_database_refuses_to_give_away_more_than_came_and_to_change_what_cam
     debtor = make_debtor(100_000, 100_000)
     paid = confirm(debtor, 100_000).settled
     statements = [
-        f"INSERT INTO payments_allocation (payment_id, bill_id, amount) VALUES ({paid.payment_id}, {debtor.bills[1]}, 1)",
+        "INSERT INTO payments_allocation (payment_id, bill_id, amount)"
+        f" VALUES ({paid.payment_id}, {debtor.bills[1]}, 1)",
         "UPDATE payments_payment SET amount = amount + 1",
         "DELETE FROM payments_allocation",
         "DELETE FROM payments_confirmation",
