@@ -137,7 +137,7 @@ def _run(import_id: int, at: datetime, *, again: bool, progress: Progress | None
             by_code = _load(link, import_id, at, progress)
         except FileRefusedError as error:
             link.rollback()
-            _note(import_id, status="refused", problem=str(error), finished_at=timezone.now(), done=0)
+            _note(import_id, status="refused", problem=str(error), finished_at=at, done=0)
             return _outcome(import_id, already=False)
         link.commit()
     return _outcome(import_id, already=False, by_code=by_code)

@@ -66,7 +66,7 @@ GROUP BY b.code ORDER BY b.code
 _FINISH = """
 UPDATE metering_readingimport SET status = 'finished', problem = '', rows = {rows}, accepted = {accepted},
        replaced = {replaced}, repeated = {repeated}, rejected = {rejected}, flagged = {flagged}, done = size,
-       missing = '{missing}'::jsonb, finished_at = now() WHERE id = {import_id}
+       missing = '{missing}'::jsonb, finished_at = '{at}' WHERE id = {import_id}
 """
 
 
@@ -204,7 +204,12 @@ class ImportWriter:
             name: self.counts[name] for name in ("accepted", "replaced", "repeated", "rejected", "flagged")
         }
         told = json.dumps(missing).replace("'", "''")
-        execute(self._link, _FINISH.format(import_id=self._import_id, rows=self.rows, missing=told, **counts))
+        execute(
+            self._link,
+            _FINISH.format(
+                import_id=self._import_id, rows=self.rows, missing=told, at=at.isoformat(), **counts
+            ),
+        )
 
 
 def _list(numbers: Iterable[int]) -> str:
