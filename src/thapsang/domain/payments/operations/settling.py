@@ -161,7 +161,8 @@ def _taken_reference() -> Iterator[None]:
 
 def _values(customer_code: str, reference: str, receipt: Receipt) -> dict[str, Any]:
     return {
-        "code": customer_code, "reference": reference, "bank": BANK, "amount": receipt.amount,
+        "code": customer_code, "reference": reference, "amount": receipt.amount,
+        "bank": CASH if receipt.channel == "counter" else BANK,
         "receipt": _receipt_code(receipt), "channel": receipt.channel, "provider": receipt.provider,
         "provider_reference": receipt.provider_reference,
         "day": receipt.paid_at.astimezone(_VIETNAM).date(), "paid_at": receipt.paid_at,
