@@ -158,7 +158,9 @@ class Peak:
         me = psutil.Process()
         with psycopg.connect(url(), autocommit=True) as link:
             while not self._stop.wait(0.5):
-                ours = [me.pid, *(child.pid for child in me.children(recursive=True))]
+                # The embedded server is a child of ours too: its processes count by their private memory only.
+                helpers = [child.pid for child in me.children() if child.name().startswith("python")]
+                ours = [me.pid, *helpers]
                 rows = link.execute("SELECT pid FROM pg_stat_activity WHERE datname = current_database()")
                 total = sum(_resident(pid) for pid in ours) + sum(
                     _resident(pid, private=True) for (pid,) in rows
