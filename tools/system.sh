@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What the tests need from Debian: Chromium, poppler's tools, Node for the independent QR decoder.
+# What the tests need from Debian: Chromium, poppler's tools, Node for the independent QR decoder,
+# xmlsec1 for the independent check of signatures.
 # As root it is installed; otherwise the missing packages are named with the tests they leave out.
 set -euo pipefail
 missing=()
@@ -7,6 +8,7 @@ command -v chromium >/dev/null || missing+=(chromium)
 command -v pdftotext >/dev/null || missing+=(poppler-utils)
 command -v node >/dev/null || missing+=(nodejs)
 command -v npm >/dev/null || missing+=(npm)
+command -v xmlsec1 >/dev/null || missing+=(xmlsec1)
 if [ ${#missing[@]} -gt 0 ]; then
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     echo "Installing from Debian: ${missing[*]} …"
@@ -17,6 +19,7 @@ if [ ${#missing[@]} -gt 0 ]; then
     case " ${missing[*]} " in *" chromium "*) echo "  without chromium: tests/functional (browser) is left out." >&2 ;; esac
     case " ${missing[*]} " in *" poppler-utils "*) echo "  without poppler-utils: the PDF tests are left out." >&2 ;; esac
     case " ${missing[*]} " in *node* | *npm*) echo "  without node and npm: tests/contract's independent QR decoder is left out." >&2 ;; esac
+    case " ${missing[*]} " in *" xmlsec1 "*) echo "  without xmlsec1: tests/contract's independent check of signed invoices is left out." >&2 ;; esac
   fi
 fi
 if command -v npm >/dev/null && [ -f tests/contract/node/package-lock.json ] && [ ! -d tests/contract/node/node_modules ]; then

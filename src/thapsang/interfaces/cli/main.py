@@ -34,6 +34,7 @@ GROUPS = {
     "customers": "customers:app",
     "payments": "payments:app",
     "policy": "policy:app",
+    "invoices": "invoices:app",
     "demo": "demo:app",
     "staff": "staff:app",
     "audit": "audit:app",

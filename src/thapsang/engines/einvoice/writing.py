@@ -1,0 +1,200 @@
+"""Invoices written straight in canonical form.
+
+What is written is the exclusive canonical form of itself (Exclusive XML Canonicalization 1.0, without
+comments): no white space between elements, no empty-element tags, no prefixes in DLHDon, text escaped as
+canonical XML escapes it. The digest is therefore taken over exactly the bytes in the file; nothing is parsed
+or canonicalised while signing. tests/unit/test_einvoice_writing.py holds this for every Unicode text.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
+
+from thapsang.engines.einvoice.checking import check
+from thapsang.engines.einvoice.errors import InvoiceError
+from thapsang.engines.einvoice.model import (
+    LAYOUT,
+    Buyer,
+    Dispatch,
+    Extra,
+    Invoice,
+    Line,
+    LineKind,
+    Related,
+    Seller,
+)
+from thapsang.engines.einvoice.words import in_words
+
+DECLARATION = b'<?xml version="1.0" encoding="UTF-8"?>\n'
+_SPECIAL = re.compile("[&<>\r]")
+_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#xD;"})
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An invoice ready to be signed: the Id of its DLHDon and that element's canonical bytes."""
+
+    id: str
+    body: bytes
+
+
+def draft(invoice: Invoice) -> Draft:
+    """Check an invoice and return its DLHDon in canonical form; raise InvoiceError naming element and remedy."""
+    check(invoice)
+    element_id = invoice.element_id
+    text = (
+        f'<DLHDon Id="{element_id}">{_heading(invoice)}<NDHDon>{_seller(invoice.seller)}{_buyer(invoice.buyer)}'
+        f"<DSHHDVu>{_lines(invoice.lines)}</DSHHDVu>{_totals(invoice)}</NDHDon>{_extras(invoice.extras)}</DLHDon>"
+    )
+    if _FORBIDDEN.search(text):
+        _name_forbidden(text)
+    return Draft(element_id, text.encode())
+
+
+def bare(draft: Draft, signature: bytes = b"", *, code: str = "") -> bytes:
+    """Return an HDon file: the draft, the tax authority's code when it has one, the seller's signature."""
+    return DECLARATION + hdon(draft, signature, code=code)
+
+
+def hdon(draft: Draft, signature: bytes = b"", *, code: str = "") -> bytes:
+    """Return the HDon element alone."""
+    parts = [b"<HDon>", draft.body]
+    if code:
+        parts.append(_element("MCCQT", code).encode())
+    if signature:
+        parts += [b"<DSCKS><NBan>", signature, b"</NBan></DSCKS>"]
+    return b"".join((*parts, b"</HDon>"))
+
+
+def envelope(dispatch: Dispatch, invoices: list[bytes]) -> bytes:
+    """Return a TDiep file that carries HDon elements; the signatures inside stay whole."""
+    heading = "".join(
+        f"<{name}>{escape(value)}</{name}>"
+        for name, value in (
+            ("PBan", LAYOUT), ("MNGui", dispatch.sender), ("MNNhan", dispatch.receiver), ("MLTDiep", dispatch.kind),
+            ("MTDiep", dispatch.code), ("MTDTChieu", dispatch.answers), ("MST", dispatch.tax_code),
+            ("SLuong", str(len(invoices))),
+        )
+    )  # fmt: skip
+    if _FORBIDDEN.search(heading):
+        _name_forbidden(heading)
+    head = f"<TDiep><TTChung>{heading}</TTChung><DLieu>".encode()
+    return b"".join((DECLARATION, head, *invoices, b"</DLieu></TDiep>"))
+
+
+def escape(text: str) -> str:
+    """Return `text` as canonical XML writes it inside an element."""
+    return text.translate(_ESCAPES) if _SPECIAL.search(text) else text
+
+
+def _element(name: str, text: str) -> str:
+    return f"<{name}>{escape(text)}</{name}>" if text else ""
+
+
+def _heading(invoice: Invoice) -> str:
+    return (
+        f"<TTChung><PBan>{LAYOUT}</PBan><THDon>{escape(invoice.title)}</THDon><KHMSHDon>{invoice.form}</KHMSHDon>"
+        f"<KHHDon>{invoice.series}</KHHDon><SHDon>{invoice.number}</SHDon>{_element('MHSo', invoice.file_code)}"
+        f"<NLap>{invoice.issued_on.isoformat()}</NLap><HDCTTChinh>0</HDCTTChinh><DVTTe>VND</DVTTe>"
+        f"<HTTToan>{escape(invoice.payment_method)}</HTTToan><MSTTCGP>{invoice.provider_tax_code}</MSTTCGP>"
+        f"{_related(invoice.related) if invoice.related else ''}</TTChung>"
+    )
+
+
+def _related(related: Related) -> str:
+    return (
+        f"<TTHDLQuan><TCHDon>{related.kind:d}</TCHDon><LHDCLQuan>{related.scheme}</LHDCLQuan>"
+        f"{_element('KHMSHDCLQuan', related.form)}{_element('KHHDCLQuan', related.series)}"
+        f"<SHDCLQuan>{related.number}</SHDCLQuan><NLHDCLQuan>{related.issued_on.isoformat()}</NLHDCLQuan>"
+        f"{_element('GChu', related.reason)}</TTHDLQuan>"
+    )
+
+
+@lru_cache(maxsize=64)
+def _seller(seller: Seller) -> str:
+    fields = (
+        ("Ten", seller.name), ("MST", seller.tax_code), ("DChi", seller.address), ("MCHang", seller.branch_code),
+        ("TCHang", seller.branch_name), ("SDThoai", seller.phone), ("DCTDTu", seller.email),
+        ("STKNHang", seller.bank_account), ("TNHang", seller.bank_name), ("Fax", seller.fax),
+        ("Website", seller.website),
+    )  # fmt: skip
+    return f"<NBan>{''.join(_element(name, value) for name, value in fields)}</NBan>"
+
+
+def _buyer(buyer: Buyer) -> str:
+    fields = (
+        ("Ten", buyer.name), ("MST", buyer.tax_code), ("MDVQHNSach", buyer.budget_code), ("DChi", buyer.address),
+        ("MKHang", buyer.customer_code), ("SDThoai", buyer.phone), ("CCCDan", buyer.id_number),
+        ("SHChieu", buyer.passport), ("DCTDTu", buyer.email), ("HVTNMHang", buyer.person),
+        ("STKNHang", buyer.bank_account), ("TNHang", buyer.bank_name),
+    )  # fmt: skip
+    return f"<NMua>{''.join([_element(name, value) for name, value in fields if value])}</NMua>"
+
+
+def _lines(lines: tuple[Line, ...]) -> str:
+    return "".join([_line(number, line) for number, line in enumerate(lines, 1)])
+
+
+def _line(number: int, line: Line) -> str:
+    amount = "" if line.kind is LineKind.NOTE else f"<ThTien>{line.amount}</ThTien>"
+    return (
+        f"<HHDVu><TChat>{line.kind:d}</TChat><STT>{number}</STT>{_element('MHHDVu', line.code)}"
+        f"<THHDVu>{escape(line.name)}</THHDVu>{_element('DVTinh', line.unit)}{_number('SLuong', line.quantity)}"
+        f"{_number('DGia', line.price)}{amount}{_element('TSuat', line.vat_rate)}{_extras(line.extras)}</HHDVu>"
+    )
+
+
+def _number(name: str, value: int | Decimal | None) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, Decimal):
+        exponent = value.as_tuple().exponent
+        if not isinstance(exponent, int) or exponent < -6:
+            raise InvoiceError(name, f"{value} has more than six decimals.", "Round it to six.")
+        return f"<{name}>{value:f}</{name}>"
+    return f"<{name}>{value}</{name}>"
+
+
+def _totals(invoice: Invoice) -> str:
+    rates = "".join(
+        [
+            f"<LTSuat>{_element('TSuat', total.vat_rate)}<ThTien>{total.net}</ThTien>"
+            f"<TThue>{total.vat}</TThue></LTSuat>"
+            for total in invoice.totals
+        ]
+    )
+    net, vat = invoice.net, invoice.vat
+    return (
+        f"<TToan><THTTLTSuat>{rates}</THTTLTSuat><TgTCThue>{net}</TgTCThue><TgTThue>{vat}</TgTThue>"
+        f"<TgTTTBSo>{net + vat}</TgTTTBSo><TgTTTBChu>{in_words(net + vat)}</TgTTTBChu></TToan>"
+    )
+
+
+def _extras(extras: tuple[Extra, ...]) -> str:
+    if not extras:
+        return ""
+    inner = "".join(
+        [
+            f"<TTin><TTruong>{escape(extra.name)}</TTruong><KDLieu>{escape(extra.type)}</KDLieu>"
+            f"<DLieu>{escape(extra.value)}</DLieu></TTin>"
+            for extra in extras
+        ]
+    )
+    return f"<TTKhac>{inner}</TTKhac>"
+
+
+def _name_forbidden(text: str) -> None:
+    """Say which element holds the character XML has no place for, without repeating its content."""
+    found = _FORBIDDEN.search(text)
+    assert found is not None
+    before = text[: found.start()]
+    element = before[before.rfind("<") + 1 :].partition(">")[0]
+    raise InvoiceError(
+        element,
+        f"holds the character U+{ord(found[0]):04X}.",
+        "XML has no place for it: remove it from the data.",
+    )
