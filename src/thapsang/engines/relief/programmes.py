@@ -22,6 +22,8 @@ from thapsang.engines.relief.book import (
 
 _HEAD = ("kind", "code", "name", "basis", "valid", "stack", "funding", "rules")
 _PARTS = ("basis", "valid", "who", "threshold", "what", "rounding", "stack", "funding")
+_APART = ("stack", "funding")
+"""Doubts about the programme as a whole: they stand there, not at the reference of every line."""
 _WHO = ("categories", "voltages", "uses", "not_uses", "lists", "not_lists")
 _SCALES = ("days", "households")
 _KWH = 1_000_000
@@ -133,12 +135,13 @@ class _ProgrammeReader:
 
     def _reference(self, fields: dict[str, Field], doubts: dict[str, Doubt]) -> int:
         basis = fields.get("basis", self.fields["basis"]).mapping(("code", "document", "signed"))
+        both = (*self.doubts.items(), *doubts.items())
         return self.sources.references.number(
             basis["code"].text(),
             words(basis["document"]),
             words(fields["article"]),
             basis["signed"].day(),
-            combined([d for part, d in (*self.doubts.items(), *doubts.items()) if part != "funding"]),
+            combined([d for part, d in both if part not in _APART]),
         )
 
     def _who(self, field: Field) -> tuple[Group, ...]:
