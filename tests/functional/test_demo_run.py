@@ -49,6 +49,8 @@ def _demo(environment: dict[str, str], port: int) -> Iterator[subprocess.Popen[s
         yield process
     finally:
         process.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)  # the impatient second Ctrl-C
         process.wait(90)
 
 

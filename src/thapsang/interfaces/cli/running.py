@@ -64,7 +64,7 @@ def run(
 ) -> None:
     """Start everything, with last month's bills made, and stay up until Ctrl-C."""
     ports = Ports(web=port, twins=port + 1)
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in _SIGNALS:
         signal.signal(number, _interrupt)
     try:
         refuse_taken_port(ports.web, option="PORT")
@@ -73,7 +73,7 @@ def run(
     except (PortTakenError, EmbeddedServerError, load_demo.DemoError, RuntimeError) as problem:
         console.print(f"[red]{problem}[/]", soft_wrap=True)
         raise typer.Exit(1) from None
-    except (_Stopped, KeyboardInterrupt):
+    except _Stopped:
         console.print("\nStopped.")
 
 
