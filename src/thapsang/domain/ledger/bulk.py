@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from thapsang.kit.bulk.copy import copy_rows, execute, fetch
-
-if TYPE_CHECKING:
-    from adbc_driver_manager.dbapi import Connection
+from thapsang.kit.bulk.copy import Link, copy_rows, execute, fetch
 
 
-def open_accounts(link: Connection, codes: pa.Table) -> pa.Table:
+def open_accounts(link: Link, codes: pa.Table) -> pa.Table:
     """Open many accounts at once: `codes` has `chart`, `code`; return `id`, `chart`, `code` in that order.
 
     Codes must be new (a taken one raises the driver's IntegrityError and nothing is written): accounts of
@@ -37,7 +33,7 @@ def open_accounts(link: Connection, codes: pa.Table) -> pa.Table:
     return rows
 
 
-def chart_account(link: Connection, *, chart: str) -> int:
+def chart_account(link: Link, *, chart: str) -> int:
     """Return the id of a chart number's general account (its code is the number); open it if new."""
     if not chart.isdigit():
         raise ValueError(f"{chart!r} is no number of the chart of accounts: digits only.")
@@ -50,7 +46,7 @@ def chart_account(link: Connection, *, chart: str) -> int:
 
 
 def open_journals(
-    link: Connection, *, kind: str, references: list[str], business_date: date, at: datetime
+    link: Link, *, kind: str, references: list[str], business_date: date, at: datetime
 ) -> list[int]:
     """Insert journals and return their ids in the order of `references`; a taken reference raises."""
     made = fetch(
@@ -63,7 +59,7 @@ def open_journals(
     return [int(ids[reference]) for reference in references]
 
 
-def post_columns(link: Connection, entries: pa.Table) -> int:
+def post_columns(link: Link, entries: pa.Table) -> int:
     """COPY entries (`journal_id`, `account_id`, `amount`, `document`, all int64) and return how many.
 
     The journals must come from `open_journals` in the same transaction; the database checks that, that the
@@ -72,7 +68,7 @@ def post_columns(link: Connection, entries: pa.Table) -> int:
     return copy_rows(link, "ledger_entry", entries)
 
 
-def posted_documents(link: Connection, *, kind: str, prefix: str) -> pa.Table:
+def posted_documents(link: Link, *, kind: str, prefix: str) -> pa.Table:
     """Return `document`, `account_id`, `amount`, `entries`, summed over journals of a kind and prefix."""
     return fetch(
         link,

@@ -1,18 +1,24 @@
-"""A worker of the bill run: claims books, bills them, commits; one transaction a group of books."""
+"""A worker of the bill run: claims books, bills them, commits; one transaction a group of books.
+
+Two connections: psycopg claims, writes and commits; ADBC only reads what others committed (docs/adr/0005).
+"""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 import adbc_driver_postgresql.dbapi as adbc
 import polars as pl
+import psycopg
 import pyarrow as pa
 
 from thapsang.domain.billing import bulk as billing
@@ -23,13 +29,42 @@ from thapsang.engines.rating import TariffBook, book_from_content
 from thapsang.journeys.run_billing.computing import compute
 from thapsang.journeys.run_billing.job import Job
 from thapsang.journeys.run_billing.shaping import Shaped, bill_table, entry_table, line_table, shape_bills
-from thapsang.kit.bulk.copy import fetch
+from thapsang.kit.bulk.copy import execute, fetch
 
 if TYPE_CHECKING:
     from adbc_driver_manager.dbapi import Connection
 
 logger = logging.getLogger(__name__)
 _WAIT_SECONDS = 0.2
+_LOCK_SECONDS = 60
+"""The reader never waits longer for a table: somebody who alters it may be waiting for our own writer."""
+
+
+@dataclass(frozen=True)
+class Links:
+    """A worker's connections: `write` holds the claim and the transaction, `read` sees what is committed."""
+
+    read: Connection
+    write: psycopg.Connection[Any]
+
+    @classmethod
+    @contextlib.contextmanager
+    def open(cls, url: str) -> Iterator[Self]:
+        """Open both; what is not committed when the block ends is rolled back."""
+        with adbc.connect(url) as read, contextlib.closing(psycopg.connect(url)) as write:
+            execute(read, f"SET lock_timeout = '{_LOCK_SECONDS}s'")
+            read.commit()
+            yield cls(read, write)
+
+    def rollback(self) -> None:
+        """Give up the group at hand."""
+        self.read.rollback()
+        self.write.rollback()
+
+    def commit(self) -> None:
+        """Commit what was written, and let go of what was read."""
+        self.read.rollback()
+        self.write.commit()
 
 
 def work(
@@ -41,69 +76,69 @@ def work(
     marked failed and does not stop the others.
     """
     book = book_from_content(job.policy) if job.policy else tariffs.current_book()
-    with adbc.connect(job.url) as link:
+    with Links.open(job.url) as links:
         while not (orphaned and orphaned()):
-            claimed = billing.claim_books(link, run_id=job.run_id, limit=job.group_books)
+            claimed = billing.claim_books(links.write, run_id=job.run_id, limit=job.group_books)
             if claimed:
-                _bill_or_single_out(link, job, book, claimed)
-            elif not _held_by_others(link, job):
+                _bill_or_single_out(links, job, book, claimed)
+            elif not _held_by_others(links, job):
                 return
             if after_group:
                 after_group()
 
 
-def _held_by_others(link: Connection, job: Job) -> bool:
+def _held_by_others(links: Links, job: Job) -> bool:
     """Tell whether books still wait in the hands of another process; wait a moment if so."""
     sql = f"SELECT count(*) AS n FROM billing_billrunbook WHERE run_id = {job.run_id} AND status = 'waiting'"  # noqa: S608
-    waiting = bool(fetch(link, sql)["n"][0].as_py())
-    link.rollback()
+    waiting = bool(fetch(links.write, sql)["n"][0].as_py())
+    links.rollback()
     if waiting:
         time.sleep(_WAIT_SECONDS)
     return waiting
 
 
-def _bill_or_single_out(link: Connection, job: Job, book: TariffBook, claimed: list[ClaimedBook]) -> None:
+def _bill_or_single_out(links: Links, job: Job, book: TariffBook, claimed: list[ClaimedBook]) -> None:
     """Bill a group; when it fails, bill its books one by one so that only the book at fault fails."""
     try:
-        bill_group(link, job, book, claimed)
-    except adbc.OperationalError:
+        bill_group(links, job, book, claimed)
+    except (adbc.OperationalError, psycopg.OperationalError):
         raise  # The server is gone, or told us to stop: nothing to single out.
     except Exception as error:
-        link.rollback()
+        links.rollback()
         if len(claimed) > 1:
-            _one_by_one(link, job, book)
+            _one_by_one(links, job, book)
         else:
             logger.exception("Reading book %s could not be billed", claimed[0].code)
-            billing.fail_book(link, book=claimed[0], problem=f"{type(error).__name__}: {error}"[:2000])
-            link.commit()
+            billing.fail_book(links.write, book=claimed[0], problem=f"{type(error).__name__}: {error}"[:2000])
+            links.commit()
 
 
-def _one_by_one(link: Connection, job: Job, book: TariffBook) -> None:
+def _one_by_one(links: Links, job: Job, book: TariffBook) -> None:
     for _ in range(job.group_books):
-        claimed = billing.claim_books(link, run_id=job.run_id, limit=1)
+        claimed = billing.claim_books(links.write, run_id=job.run_id, limit=1)
         if not claimed:
-            link.rollback()
+            links.rollback()
             return
-        _bill_or_single_out(link, job, book, claimed)
+        _bill_or_single_out(links, job, book, claimed)
 
 
-def bill_group(link: Connection, job: Job, book: TariffBook, claimed: list[ClaimedBook]) -> None:
+def bill_group(links: Links, job: Job, book: TariffBook, claimed: list[ClaimedBook]) -> None:
     """Bill claimed books and commit bills, lines, ledger entries, exceptions and marks, or nothing."""
     again = any(c.passes for c in claimed)
-    billed = _billed(link, job, claimed) if again else None
-    computed = compute(link, book=book, period=job.period, books=_by_day(claimed), billed=billed)
+    billed = _billed(links, job, claimed) if again else None
+    computed = compute(links.read, book=book, period=job.period, books=_by_day(claimed), billed=billed)
     shaped = shape_bills(
         computed, period=job.period, run_id=job.run_id, issued_on=job.issued_on, due_on=job.due_on
     )
-    billing.insert_bills(link, period=job.period, bills=bill_table(shaped))
-    billing.insert_lines(link, period=job.period, lines=line_table(computed.rated.lines, period=job.period))
-    _post(link, job, claimed, shaped)
-    billing.insert_exceptions(link, run_id=job.run_id, exceptions=computed.exceptions.to_arrow(), at=job.at)
+    billing.insert_bills(links.write, period=job.period, bills=bill_table(shaped))
+    billing.insert_lines(links.write, period=job.period, lines=line_table(computed.rated.lines, period=job.period))
+    _post(links, job, claimed, shaped)
+    billing.insert_exceptions(links.write, run_id=job.run_id, exceptions=computed.exceptions.to_arrow(), at=job.at)
     if again:
-        billing.resolve_billed(link, run_id=job.run_id, period=job.period, at=job.at)
+        billing.resolve_billed(links.write, run_id=job.run_id, period=job.period, at=job.at)
     sums = _book_sums(claimed, shaped)
-    billing.finish_books(link, run_id=job.run_id, sums=sums, at=job.at, again=again)
-    link.commit()
+    billing.finish_books(links.write, run_id=job.run_id, sums=sums, at=job.at, again=again)
+    links.commit()
 
 
 def _by_day(claimed: list[ClaimedBook]) -> dict[int, list[int]]:
@@ -113,26 +148,26 @@ def _by_day(claimed: list[ClaimedBook]) -> dict[int, list[int]]:
     return days
 
 
-def _billed(link: Connection, job: Job, claimed: list[ClaimedBook]) -> pl.Series | None:
-    points = pl.DataFrame(billing.points_of_books(link, book_ids=[book.book_id for book in claimed]))["point"]
+def _billed(links: Links, job: Job, claimed: list[ClaimedBook]) -> pl.Series | None:
+    points = pl.DataFrame(billing.points_of_books(links.read, book_ids=[book.book_id for book in claimed]))["point"]
     if points.is_empty():
         return None
     low, high = points[0], points[-1]
-    return pl.Series(billing.billed_points(link, period=job.period, low=low, high=high))
+    return pl.Series(billing.billed_points(links.read, period=job.period, low=low, high=high))
 
 
-def _post(link: Connection, job: Job, claimed: list[ClaimedBook], shaped: Shaped) -> None:
+def _post(links: Links, job: Job, claimed: list[ClaimedBook], shaped: Shaped) -> None:
     """Post one journal a book: what its customers owe against revenue and VAT."""
     owing = set(shaped.sums.filter(pl.col("total") != 0)["book_id"])
     books = [book for book in claimed if book.book_id in owing]
     if not books:
         return
     ids = ledger.open_journals(
-        link, kind="bills", references=[reference(job.period, book) for book in books],
+        links.write, kind="bills", references=[reference(job.period, book) for book in books],
         business_date=job.issued_on, at=job.at,
     )  # fmt: skip
     journals = dict(zip((book.book_id for book in books), ids, strict=True))
-    ledger.post_columns(link, entry_table(shaped, journals=journals, revenue=job.revenue, vat=job.vat))
+    ledger.post_columns(links.write, entry_table(shaped, journals=journals, revenue=job.revenue, vat=job.vat))
 
 
 def reference(period: date, book: ClaimedBook) -> str:

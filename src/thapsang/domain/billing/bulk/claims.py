@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from thapsang.kit.bulk.copy import execute, fetch
-
-if TYPE_CHECKING:
-    from adbc_driver_manager.dbapi import Connection
+from thapsang.kit.bulk.copy import Link, execute, fetch
 
 
 @dataclass(frozen=True)
@@ -25,7 +21,7 @@ class ClaimedBook:
     passes: int
 
 
-def claim_books(link: Connection, *, run_id: int, limit: int) -> list[ClaimedBook]:
+def claim_books(link: Link, *, run_id: int, limit: int) -> list[ClaimedBook]:
     """Lock up to `limit` waiting books of a run that nobody else holds; empty when there are none.
 
     The lock ends with the transaction, so a process that dies gives its books back by dying.
@@ -46,7 +42,7 @@ _STILL_OPEN = (
 )
 
 
-def finish_books(link: Connection, *, run_id: int, sums: pa.Table, at: datetime, again: bool) -> None:
+def finish_books(link: Link, *, run_id: int, sums: pa.Table, at: datetime, again: bool) -> None:
     """Mark claimed books done and add what this pass billed.
 
     `sums`: book_id, points, bills, kwh, total, exceptions (int64), one row a book. `again`: some of the books
@@ -66,7 +62,7 @@ def finish_books(link: Connection, *, run_id: int, sums: pa.Table, at: datetime,
     )
 
 
-def fail_book(link: Connection, *, book: ClaimedBook, problem: str) -> None:
+def fail_book(link: Link, *, book: ClaimedBook, problem: str) -> None:
     """Mark a book failed with its problem; the next start of the run tries it again."""
     text = problem.replace("'", "''").replace("\0", "")
     execute(

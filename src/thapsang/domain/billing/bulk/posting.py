@@ -6,16 +6,13 @@ through the partitioned parent. The partition carries the same guards (docs/adr/
 
 from __future__ import annotations
 
+import json
 from datetime import date, datetime
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from thapsang.domain.billing.types import PERIOD_FACTOR, yymm
-from thapsang.kit.bulk.copy import copy_rows, execute, fetch
-
-if TYPE_CHECKING:
-    from adbc_driver_manager.dbapi import Connection
+from thapsang.kit.bulk.copy import Link, copy_rows, execute, fetch
 
 BILLED_ON_RERUN = "Đã lập hóa đơn khi chạy lại"
 
@@ -24,7 +21,7 @@ def _ids(numbers: list[int]) -> str:
     return ",".join(str(int(number)) for number in numbers) or "NULL"
 
 
-def points_of_books(link: Connection, *, book_ids: list[int]) -> pa.Table:
+def points_of_books(link: Link, *, book_ids: list[int]) -> pa.Table:
     """Return `point` and `book_id` of all supply points of books, in order of point."""
     # The one place where the bill run looks into the customers' table, for two numbers of a million points.
     return fetch(
@@ -34,7 +31,7 @@ def points_of_books(link: Connection, *, book_ids: list[int]) -> pa.Table:
     )
 
 
-def book_of_point(link: Connection, *, point: int) -> tuple[int, int]:
+def book_of_point(link: Link, *, point: int) -> tuple[int, int]:
     """Return the reading book of a supply point and the book's reading day."""
     row = fetch(
         link,
@@ -44,7 +41,7 @@ def book_of_point(link: Connection, *, point: int) -> tuple[int, int]:
     return row["id"], row["reading_day"]
 
 
-def billed_points(link: Connection, *, period: date, low: int, high: int) -> pa.Array:
+def billed_points(link: Link, *, period: date, low: int, high: int) -> pa.Array:
     """Return the supply points from `low` to `high` that have their regular bill for the month."""
     start = yymm(period) * PERIOD_FACTOR
     sql = (
@@ -54,17 +51,17 @@ def billed_points(link: Connection, *, period: date, low: int, high: int) -> pa.
     return fetch(link, sql)["point"].combine_chunks()
 
 
-def insert_bills(link: Connection, *, period: date, bills: pa.Table) -> int:
+def insert_bills(link: Link, *, period: date, bills: pa.Table) -> int:
     """COPY bills (all columns of the table, in order of id) into the month's partition."""
     return copy_rows(link, f"billing_bill_{yymm(period):04d}", bills)
 
 
-def insert_lines(link: Connection, *, period: date, lines: pa.Table) -> int:
+def insert_lines(link: Link, *, period: date, lines: pa.Table) -> int:
     """COPY the lines of bills inserted before in the same transaction, all lines of a bill in one call."""
     return copy_rows(link, f"billing_billline_{yymm(period):04d}", lines)
 
 
-def insert_exceptions(link: Connection, *, run_id: int, exceptions: pa.Table, at: datetime) -> None:
+def insert_exceptions(link: Link, *, run_id: int, exceptions: pa.Table, at: datetime) -> None:
     """Queue the points that could not be billed: `point`, `code`, `detail` (JSON as text).
 
     A point queued before keeps its entry: the same code leaves it as it stands (resolved by staff, say),
@@ -72,16 +69,14 @@ def insert_exceptions(link: Connection, *, run_id: int, exceptions: pa.Table, at
     """
     if exceptions.num_rows == 0:
         return
-    execute(link, "DROP TABLE IF EXISTS pg_temp.billing_problem")
-    with link.cursor() as cursor:
-        staged = exceptions.select(["point", "code", "detail"])
-        cursor.adbc_ingest("billing_problem", staged, mode="create", temporary=True)
+    rows = json.dumps(exceptions.select(["point", "code", "detail"]).to_pylist(), ensure_ascii=False)
+    quoted = rows.replace("'", "''")
     execute(
         link,
-        "INSERT INTO billing_billingexception AS e "  # noqa: S608 - integers and a timestamp
+        "INSERT INTO billing_billingexception AS e "  # noqa: S608 - quoted
         "(run_id, supply_point_id, code, detail, status, resolution, created_at) "
         f"SELECT {int(run_id)}, point, code, detail::jsonb, 'open', '', '{at.isoformat()}' "
-        "FROM billing_problem "
+        f"FROM jsonb_to_recordset('{quoted}') AS problem (point bigint, code text, detail text) "
         "ON CONFLICT (run_id, supply_point_id) DO UPDATE SET code = excluded.code, detail = excluded.detail, "
         "status = CASE WHEN e.code = excluded.code THEN e.status ELSE 'open' END, "
         "resolution = CASE WHEN e.code = excluded.code THEN e.resolution ELSE '' END, "
@@ -89,7 +84,7 @@ def insert_exceptions(link: Connection, *, run_id: int, exceptions: pa.Table, at
     )
 
 
-def resolve_billed(link: Connection, *, run_id: int, period: date, at: datetime) -> None:
+def resolve_billed(link: Link, *, run_id: int, period: date, at: datetime) -> None:
     """Close the exceptions of points that have their bill by now."""
     execute(
         link,
