@@ -8,6 +8,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
 
+from thapsang.domain.billing.types import BillView
+
 GATEWAY, VIETQR = "gateway", "vietqr"
 METHODS = (GATEWAY, VIETQR)
 
@@ -31,6 +33,14 @@ class Charge:
     def amount(self) -> int:
         """The sum of what is owed, in đồng."""
         return sum(self.owed.values())
+
+
+@dataclass(frozen=True)
+class OwnBill:
+    """A bill of the one who asks, and how many đồng were paid on it."""
+
+    bill: BillView
+    paid: int
 
 
 @dataclass(frozen=True)

@@ -1,22 +1,15 @@
-"""What the page of one bill shows.
-
-An issued bill never changes, so what is worked out of it (words, tiers, chart) is drawn once and kept for some
-minutes in the process; what is paid, and whose the bill is, is asked every time.
-"""
+"""What the page of one bill shows, on the screen and in print."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from django.core.cache import caches
-from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext
 
-from thapsang.domain.billing import queries as billing
 from thapsang.domain.billing.types import bill_code
 from thapsang.domain.metering import queries as metering
 from thapsang.domain.payments import queries as payments
@@ -66,15 +59,15 @@ def rows(bills: list[BillView]) -> list[BillRow]:
     return [BillRow(bill, bill_code(bill.id), paid.get(bill.id, 0)) for bill in bills]
 
 
-def bill_page(detail: BillDetail, point: SupplyPointView) -> BillPage:
-    """Gather and word one bill."""
+def bill_page(detail: BillDetail, row: BillRow, point: SupplyPointView) -> BillPage:
+    """Gather and word one bill; `row` says what was paid on it."""
     bill = detail.bill
     month = bill.period.replace(day=1)
     usage = metering.monthly_usage(supply_point_id=bill.supply_point_id, months=25, until=bill.end)
     by_month = {row.month.replace(day=1): row.kwh for row in usage}
     bars = bill_words.year_of(month, usage)
     return BillPage(
-        row=rows([bill])[0],
+        row=row,
         point=point,
         used=bill_words.used(month, bill.kwh, by_month.get(_month_before(month)), bill.category),
         year_ago=bill_words.a_year_ago(month, bill.kwh, by_month),
@@ -85,31 +78,6 @@ def bill_page(detail: BillDetail, point: SupplyPointView) -> BillPage:
         has_last_year=any(bar.before is not None for bar in bars),
         has_estimate=any(bar.estimated for bar in bars),
     )
-
-
-@dataclass(frozen=True)
-class BillParts:
-    """The drawn parts of a bill that do not change while it is being paid."""
-
-    said: SafeString
-    rest: SafeString
-
-
-def bill_parts(bill: BillView, find_point: Callable[[], SupplyPointView]) -> BillParts:
-    """Return the drawn parts of a bill in the reader's language; drawn anew after ten minutes at the latest."""
-    key = f"bill:{bill.id}:{get_language()}"
-    kept: BillParts | None = caches["pages"].get(key)
-    if kept is None:
-        detail = billing.bill(bill_id=bill.id)
-        if detail is None:
-            raise LookupError(bill.id)
-        values = {"page": bill_page(detail, find_point()), "bill": bill}
-        kept = BillParts(
-            said=render_to_string("portal/_bill_said.html", values),
-            rest=render_to_string("portal/_bill_rest.html", values),
-        )
-        caches["pages"].set(key, kept)
-    return kept
 
 
 def laws_of(detail: BillDetail) -> Mapping[int, Citation]:

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.utils.translation import get_language, gettext
 
 from thapsang.domain.payments import queries as payments
 from thapsang.engines import qr
-from thapsang.interfaces.portal.bill_page import BillPage, bill_page
+from thapsang.interfaces.portal.bill_page import BillPage
 from thapsang.interfaces.portal.transfer import draw
 from thapsang.interfaces.shared import words
 from thapsang.interfaces.shared.bill_pdf import PrintedBill, print_bill
 
-if TYPE_CHECKING:
-    from thapsang.domain.billing.types import BillDetail
-    from thapsang.domain.customers.types import SupplyPointView
 
-
-def bill_pdf(detail: BillDetail, point: SupplyPointView, name: str) -> bytes:
-    """Return a bill as PDF, in the reader's language."""
-    page, bill, rules = bill_page(detail, point), detail.bill, payments.rules()
+def bill_pdf(page: BillPage, name: str) -> bytes:
+    """Return a bill as PDF, in the reader's language; `name` is the customer's."""
+    bill, rules = page.row.bill, payments.rules()
     left = page.row.left
     return print_bill(
         PrintedBill(
@@ -44,7 +38,7 @@ def bill_pdf(detail: BillDetail, point: SupplyPointView, name: str) -> bytes:
             estimated=bill.estimated,
             bank=rules.bank_name,
             account=rules.account,
-            qr=_code(point.customer_code, page.row.code, left) if left else "",
+            qr=_code(page.point.customer_code, page.row.code, left) if left else "",
             language=get_language() or "vi",
         )
     )

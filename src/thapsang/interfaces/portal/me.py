@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 from django.http import Http404, HttpRequest
 from django.utils import timezone
 
-from thapsang.domain.billing import queries as billing
 from thapsang.domain.customers import queries as customers
-from thapsang.kit.identity.people import phone_of
+from thapsang.domain.payments import queries as payments
+from thapsang.kit.identity.people import phone_index_of, phone_of
 
 if TYPE_CHECKING:
     from thapsang.domain.billing.types import BillView
     from thapsang.domain.customers.types import CustomerView, SupplyPointView
+    from thapsang.domain.payments.types import OwnBill
 
 
 @dataclass
@@ -61,9 +62,15 @@ def me(request: HttpRequest) -> Me:
     return found
 
 
+def my_bill_and_paid(request: HttpRequest, bill_id: int) -> OwnBill:
+    """Return the bill and what was paid on it if it is mine. Raises Http404 otherwise."""
+    index = phone_index_of(request.user)
+    found = payments.own_bill(bill_id=bill_id, phone_index=index) if index else None
+    if found is None:
+        raise Http404
+    return found
+
+
 def my_bill(request: HttpRequest, bill_id: int) -> BillView:
     """Return the bill if it is mine. Raises Http404 otherwise: another's bill does not exist for me."""
-    found = billing.bills(bill_ids=[bill_id])
-    if not found or found[0].customer_id not in me(request).customer_ids:
-        raise Http404
-    return found[0]
+    return my_bill_and_paid(request, bill_id).bill

@@ -20,6 +20,7 @@ def rows(sql: str, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
 
     Raises Django's database errors, as a cursor of Django does.
     """
+    connection.close_if_health_check_failed()
     connection.ensure_connection()
     link: psycopg.Connection[tuple[Any, ...]] = connection.connection
     link.prepare_threshold = _PREPARE_AFTER
@@ -34,6 +35,7 @@ def together(*statements: str, params: Mapping[str, Any]) -> list[list[tuple[Any
     Each sees what the ones before it did, and what others committed while they waited: a lock first, then the
     statement that needs it. Begins Django's transaction in the same round trip. Raises Django's database errors.
     """
+    connection.close_if_health_check_failed()
     connection.ensure_connection()
     link: psycopg.Connection[tuple[Any, ...]] = connection.connection
     link.prepare_threshold = _PREPARE_AFTER

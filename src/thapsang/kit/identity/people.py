@@ -31,3 +31,9 @@ def phone_of(user: User | AnonymousUser) -> str | None:
     """Return the phone (E.164) of a customer who has signed in; None for staff and for nobody."""
     sealed = user.phone_cipher if isinstance(user, User) else None
     return cipher.decrypt(sealed, purpose="phone") if sealed else None
+
+
+def phone_index_of(user: User | AnonymousUser) -> bytes | None:
+    """Return the blind index of a signed-in customer's phone, as contact points carry it; None for others."""
+    index = user.phone_index if isinstance(user, User) else None
+    return bytes(index) if index is not None else None

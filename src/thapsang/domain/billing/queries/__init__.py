@@ -1,6 +1,15 @@
 """Reading bills, runs, exceptions and the policy of billing. Nothing here writes."""
 
-from thapsang.domain.billing.queries.bills import bill, bills, bills_of, bills_of_customers, newest_bill
+from thapsang.domain.billing.queries.bills import (
+    BILL_COLUMNS,
+    bill,
+    bill_view,
+    bills,
+    bills_of,
+    bills_of_customers,
+    detail,
+    newest_bill,
+)
 from thapsang.domain.billing.queries.exceptions import exception, exception_counts, open_exceptions
 from thapsang.domain.billing.queries.policy import current_policy, load_policy
 from thapsang.domain.billing.queries.runs import category_totals, run, run_progress, runs
@@ -15,6 +24,7 @@ from thapsang.domain.billing.types import (
 )
 
 __all__ = [
+    "BILL_COLUMNS",
     "BillDetail",
     "BillView",
     "CategoryTotal",
@@ -23,11 +33,13 @@ __all__ = [
     "Progress",
     "RunView",
     "bill",
+    "bill_view",
     "bills",
     "bills_of",
     "bills_of_customers",
     "category_totals",
     "current_policy",
+    "detail",
     "exception",
     "exception_counts",
     "load_policy",

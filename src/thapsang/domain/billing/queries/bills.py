@@ -7,17 +7,18 @@ from typing import Any
 
 from django.db import connection
 
-from thapsang.domain.billing.models import Bill, BillLine, BillRun
+from thapsang.domain.billing.models import Bill
 from thapsang.domain.billing.types import BillDetail, BillView, LineView, parts
+from thapsang.kit.db.statements import rows
 
-_COLUMNS = (
+BILL_COLUMNS = (
     'b.id, b.supply_point_id, b.customer_id, b.agreement_id, b.run_id, b.start, b."end", b.kwh, b.kvarh, '
     "b.category, b.household_quarters, b.estimated, b.net, b.vat_rate, b.vat, b.total, b.issued_on, b.due_on"
 )
 
 # One index descent for each point and month, by the bill's number alone: the point needs no index.
 _OF_POINTS = f"""
-SELECT {_COLUMNS}
+SELECT {BILL_COLUMNS}
 FROM (SELECT to_char(period, 'YYMM')::bigint * 10000000000 AS month FROM billing_billrun) r
 CROSS JOIN unnest(%s::bigint[]) AS p(id)
 JOIN billing_bill b ON b.id BETWEEN r.month + p.id * 10 AND r.month + p.id * 10 + 9
@@ -25,7 +26,8 @@ ORDER BY b.id / 10000000000 DESC, b.id LIMIT %s
 """  # noqa: S608 - only our own column names
 
 
-def _view(row: Sequence[Any]) -> BillView:
+def bill_view(row: Sequence[Any]) -> BillView:
+    """Return a bill from a row of `BILL_COLUMNS`; `b` is billing_bill."""
     number, point, customer, agreement, run, *rest = row
     return BillView(number, point, customer, agreement, run, parts(number).period, *rest)
 
@@ -33,7 +35,7 @@ def _view(row: Sequence[Any]) -> BillView:
 def _select(sql: str, params: Sequence[Any]) -> list[BillView]:
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
-        return [_view(row) for row in cursor.fetchall()]
+        return [bill_view(row) for row in cursor.fetchall()]
 
 
 def bills_of(*, supply_point_ids: Iterable[int], limit: int = 25) -> list[BillView]:
@@ -44,12 +46,12 @@ def bills_of(*, supply_point_ids: Iterable[int], limit: int = 25) -> list[BillVi
 def bills_of_customers(*, customer_ids: Iterable[int], limit: int = 100) -> list[BillView]:
     """Return the bills made out to customers, the newest month first, `limit` in all."""
     tail = "WHERE b.customer_id = ANY(%s) ORDER BY b.id DESC LIMIT %s"
-    return _select(f"SELECT {_COLUMNS} FROM billing_bill b {tail}", [list(customer_ids), limit])  # noqa: S608
+    return _select(f"SELECT {BILL_COLUMNS} FROM billing_bill b {tail}", [list(customer_ids), limit])  # noqa: S608
 
 
 def bills(*, bill_ids: Iterable[int]) -> list[BillView]:
     """Return bills by number, in order of number; unknown numbers are left out."""
-    sql = f"SELECT {_COLUMNS} FROM billing_bill b WHERE b.id = ANY(%s) ORDER BY b.id"  # noqa: S608
+    sql = f"SELECT {BILL_COLUMNS} FROM billing_bill b WHERE b.id = ANY(%s) ORDER BY b.id"  # noqa: S608
     return _select(sql, [list(bill_ids)])
 
 
@@ -58,11 +60,21 @@ def bill(*, bill_id: int) -> BillDetail | None:
     found = bills(bill_ids=[bill_id])
     if not found:
         return None
-    version = BillRun.objects.values_list("policy_version_id", flat=True).get(pk=found[0].run_id)
-    lines = BillLine.objects.filter(bill_id=bill_id).order_by("line_no").values_list(
-        "kind", "tier", "band", "kwh", "price", "amount", "start", "end", "reference"
-    )  # fmt: skip
-    return BillDetail(found[0], tuple(LineView(*line) for line in lines), version)
+    return detail(bill=found[0])
+
+
+_LINES = """
+SELECT r.policy_version_id, l.kind, l.tier, l.band, l.kwh, l.price, l.amount, l.start, l."end", l.reference
+FROM billing_billrun r LEFT JOIN billing_billline l ON l.bill_id = %(bill)s
+WHERE r.id = %(run)s ORDER BY l.line_no
+"""
+
+
+def detail(*, bill: BillView) -> BillDetail:
+    """Return a bill that was read already with its lines and the policy version it was rated with."""
+    found = rows(_LINES, {"bill": bill.id, "run": bill.run_id})
+    lines = tuple(LineView(*line[1:]) for line in found if line[1] is not None)
+    return BillDetail(bill, lines, found[0][0])
 
 
 def newest_bill(*, supply_point_id: int) -> BillView | None:

@@ -7,7 +7,6 @@ from datetime import date
 from itertools import pairwise
 from typing import Any
 
-from django.db import connection
 from django.db.models import QuerySet
 
 from thapsang.domain.customers.models import AgreementTerm, Consent, ContactPoint, Customer, Note
@@ -22,10 +21,11 @@ from thapsang.domain.customers.types import (
     masked_phone,
     normalise_phone,
 )
+from thapsang.kit.db.statements import rows
 from thapsang.kit.privacy import cipher
 
 
-def _views(rows: QuerySet[Customer]) -> list[CustomerView]:
+def _views(found: QuerySet[Customer]) -> list[CustomerView]:
     return [
         CustomerView(
             id=row.pk,
@@ -37,7 +37,7 @@ def _views(rows: QuerySet[Customer]) -> list[CustomerView]:
             has_id_number=row.id_number_index is not None,
             created_at=row.created_at,
         )
-        for row in rows.defer("search", "id_number_cipher")
+        for row in found.defer("search", "id_number_cipher")
     ]
 
 
@@ -62,6 +62,13 @@ def customers_by_phone(*, phone: str) -> list[CustomerView]:
     return _views(Customer.objects.filter(pk__in=good.values("customer_id")).order_by("code"))
 
 
+HAS_PHONE = """EXISTS (
+    SELECT FROM customers_contactpoint held
+    WHERE held.customer_id = {customer} AND held.kind = 'phone' AND held.value_index = %(phone_index)s
+      AND (held.is_primary OR held.verified_at IS NOT NULL))"""
+"""The same question as in `customers_by_phone`, for a statement that asks more at once."""
+
+
 _POINTS = """
 SELECT p.id, p.code, a.customer_id, c.code, r.address, m.name, t.category, t.household_quarters, t.voltage,
        team.name, p.status, t.time_of_use, b.code, a.id, a.number, a.start
@@ -82,9 +89,8 @@ ORDER BY p.id
 
 
 def _points(column: str, ids: Sequence[Any], on: date) -> list[SupplyPointView]:
-    with connection.cursor() as cursor:
-        cursor.execute(_POINTS.format(column=column), {"ids": list(ids), "on": on})
-        return [SupplyPointView(*row) for row in cursor.fetchall()]
+    found = rows(_POINTS.format(column=column), {"ids": list(ids), "on": on})
+    return [SupplyPointView(*row) for row in found]
 
 
 def supply_points_of(*, customer_ids: Iterable[int], on: date) -> list[SupplyPointView]:
@@ -104,21 +110,21 @@ def find_supply_point(*, code: str, on: date) -> SupplyPointView | None:
 
 def terms(*, agreement_id: int) -> list[TermView]:
     """Return all terms of an agreement in order; each runs until the next one's start."""
-    rows = list(AgreementTerm.objects.filter(agreement_id=agreement_id).order_by("start"))
-    ends = [later.start for _, later in pairwise(rows)]
+    kept = list(AgreementTerm.objects.filter(agreement_id=agreement_id).order_by("start"))
+    ends = [later.start for _, later in pairwise(kept)]
     return [
         TermView(
             row.start, end, row.category, row.household_quarters, row.voltage,
             row.time_of_use, row.reactive_charged, row.reason,
         )
-        for row, end in zip(rows, [*ends, None], strict=False)
+        for row, end in zip(kept, [*ends, None], strict=False)
     ]  # fmt: skip
 
 
 def contact_points(*, customer_id: int) -> list[ContactPointView]:
     """Return a customer's contact points, opened, the primary ones first."""
-    rows = ContactPoint.objects.filter(customer_id=customer_id).order_by("-is_primary", "id")
-    return [_contact_view(row) for row in rows]
+    points = ContactPoint.objects.filter(customer_id=customer_id).order_by("-is_primary", "id")
+    return [_contact_view(row) for row in points]
 
 
 def _contact_view(row: ContactPoint) -> ContactPointView:
@@ -139,11 +145,11 @@ def phone_for_messages(*, customer_id: int) -> str | None:
 
 def notes(*, customer_id: int) -> list[NoteView]:
     """Return what staff wrote about a customer, newest first."""
-    rows = Note.objects.filter(customer_id=customer_id).order_by("-written_at", "-id")
-    return [NoteView(row.pk, row.text, row.author_name, row.written_at) for row in rows]
+    found = Note.objects.filter(customer_id=customer_id).order_by("-written_at", "-id")
+    return [NoteView(row.pk, row.text, row.author_name, row.written_at) for row in found]
 
 
 def consents(*, customer_id: int) -> list[ConsentView]:
     """Return a customer's consents, newest first, withdrawn ones included."""
-    rows = Consent.objects.filter(customer_id=customer_id).order_by("-granted_at", "-id")
-    return [ConsentView(r.pk, r.purpose, r.text_version, r.granted_at, r.withdrawn_at) for r in rows]
+    found = Consent.objects.filter(customer_id=customer_id).order_by("-granted_at", "-id")
+    return [ConsentView(r.pk, r.purpose, r.text_version, r.granted_at, r.withdrawn_at) for r in found]

@@ -20,6 +20,7 @@ from thapsang.domain.metering.types import (
     month_start,
     reading_policy,
 )
+from thapsang.kit.db.statements import rows
 
 
 @dataclass(frozen=True)
@@ -126,8 +127,8 @@ SELECT b.reading_day, r.id, r.kind, r.digits, i.id, i.multiplier, i.start, i."en
 FROM customers_supplypoint p JOIN network_readingbook b ON b.id = p.book_id
 JOIN metering_installation i ON i.supply_point_id = p.id
 JOIN metering_register r ON r.installation_id = i.id AND r.kind <> 'reactive'
-JOIN metering_reading m ON m.register_id = r.id AND m.read_on BETWEEN %s AND %s
-WHERE p.id = %s ORDER BY r.id, m.read_on
+JOIN metering_reading m ON m.register_id = r.id AND m.read_on BETWEEN %(first)s AND %(last)s
+WHERE p.id = %(point)s ORDER BY r.id, m.read_on
 """
 
 
@@ -151,25 +152,24 @@ def monthly_usage(*, supply_point_id: int, months: int = 25, until: date) -> lis
     """
     last = month_start(until)
     first = month_start(last, months=-months - 1)
-    with connection.cursor() as cursor:
-        cursor.execute(_TIMELINE, [first - timedelta(days=31), until + timedelta(days=5), supply_point_id])
-        rows = cursor.fetchall()
-    if not rows:
+    span = {"first": first - timedelta(days=31), "last": until + timedelta(days=5), "point": supply_point_id}
+    found = rows(_TIMELINE, span)
+    if not found:
         return []
-    dials = _dials(rows)
+    dials, reading_day = _dials(found), found[0][0]
     policy = reading_policy(settings.POLICIES / settings.DISTRIBUTOR, until)
-    found = []
+    known = []
     for back in range(months + 1, -1, -1):
         month = month_start(last, months=-back)
-        dates = book_period(month, rows[0][0])
+        dates = book_period(month, reading_day)
         if dates.end <= until and (usage := _month(month, dates.start, dates.end, dials, policy)):
-            found.append(usage)
-    return found[-months:]
+            known.append(usage)
+    return known[-months:]
 
 
-def _dials(rows: Iterable[tuple[Any, ...]]) -> list[_Dial]:
+def _dials(readings: Iterable[tuple[Any, ...]]) -> list[_Dial]:
     dials = []
-    for _, group in groupby(rows, key=lambda row: row[1]):
+    for _, group in groupby(readings, key=lambda row: row[1]):
         lines = list(group)
         _, _, kind, digits, installation, multiplier, start, end, *_ = lines[0]
         values = [(line[8], line[9], line[10]) for line in lines]

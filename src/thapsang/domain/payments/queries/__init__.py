@@ -1,6 +1,6 @@
 """Reads of payments: what is owed, what was paid, intents, receipts, statements, the rules in force."""
 
-from thapsang.domain.payments.queries.dues import outstanding, paid_of
+from thapsang.domain.payments.queries.dues import outstanding, own_bill, paid_of
 from thapsang.domain.payments.queries.records import (
     callbacks,
     customer_code_of,
@@ -18,6 +18,7 @@ __all__ = [
     "customer_code_of",
     "intent",
     "outstanding",
+    "own_bill",
     "paid_of",
     "payments_of",
     "receipt",

@@ -6,9 +6,11 @@ from collections.abc import Iterable
 
 from django.db.models import Sum
 
+from thapsang.domain.billing.queries import BILL_COLUMNS, bill_view
+from thapsang.domain.customers.queries.register import HAS_PHONE
 from thapsang.domain.payments.models import Allocation
-from thapsang.domain.payments.types import Due, Outstanding
-from thapsang.kit.db.statements import rows
+from thapsang.domain.payments.types import Due, Outstanding, OwnBill
+from thapsang.kit.db.statements import row, rows
 
 OPEN_BILLS = """
     SELECT b.id, b.total, coalesce(a.paid, 0)::bigint AS paid, b.due_on
@@ -27,6 +29,22 @@ _CREDIT = """
     LEFT JOIN LATERAL (SELECT sum(amount) AS used FROM payments_allocation WHERE payment_id = p.id) a ON true
     WHERE p.customer_id = %(customer)s
 """
+
+_OWN = f"""
+    SELECT coalesce((SELECT sum(amount) FROM payments_allocation WHERE bill_id = b.id), 0)::bigint, {BILL_COLUMNS}
+    FROM billing_bill b
+    WHERE b.id = %(bill)s AND {HAS_PHONE.format(customer="b.customer_id")}
+"""  # noqa: S608 - our own text
+
+
+def own_bill(*, bill_id: int, phone_index: bytes) -> OwnBill | None:
+    """Return a bill and what was paid on it (đồng) if it is made out to a customer who has this phone.
+
+    One statement: the page of a bill asks it each time, whatever else of the page is kept. The phone is given
+    as its blind index, and must be the customer's primary or a verified contact point.
+    """
+    found = row(_OWN, {"bill": bill_id, "phone_index": phone_index})
+    return OwnBill(bill_view(found[1:]), found[0]) if found else None
 
 
 def outstanding(*, customer_id: int) -> Outstanding:

@@ -6,24 +6,32 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
 
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.translation import get_language
 from django.views.decorators.http import require_GET
 
 from thapsang.domain.billing import queries as billing
+from thapsang.domain.billing.types import bill_code
 from thapsang.domain.customers import queries as customers
 from thapsang.domain.metering import queries as metering
-from thapsang.interfaces.portal.bill_page import BillRow, bill_parts, rows
+from thapsang.interfaces.portal.bill_page import BillRow, bill_page, rows
 from thapsang.interfaces.portal.bill_print import bill_pdf
-from thapsang.interfaces.portal.me import me, my_bill, today
+from thapsang.interfaces.portal.kept_pages import TOKEN_HERE, KeptPages, answer
+from thapsang.interfaces.portal.me import me, my_bill_and_paid, today
 from thapsang.interfaces.portal.views.paying import bill_id_or_404
 from thapsang.interfaces.shared import bill_words
 from thapsang.interfaces.shared.doors import not_kept
 from thapsang.kit.identity.access import Audience, allow
 
 if TYPE_CHECKING:
+    from thapsang.domain.billing.types import BillView
     from thapsang.domain.customers.types import SupplyPointView
 
+PAGES = KeptPages()
+"""Pages of bills, under the bill, what was paid on it, the day and the language."""
 LISTED = 36
 """Bills shown in the list: three years of one point."""
 
@@ -104,23 +112,30 @@ def bills(request: HttpRequest) -> HttpResponse:
 @allow(Audience.CUSTOMER)
 @not_kept
 @require_GET
-def bill(request: HttpRequest, code: str) -> HttpResponse:
+def bill(request: HttpRequest, code: str) -> HttpResponseBase:
     """One bill: how much, why so much, by which law."""
-    mine = my_bill(request, bill_id_or_404(code))
-    parts = bill_parts(mine, lambda: point_of(request, mine.supply_point_id))
-    values = {"bill": mine, "row": rows([mine])[0], "parts": parts, "today": today(), "here": "bills"}
-    return render(request, "portal/bill.html", values)
+    own = my_bill_and_paid(request, bill_id_or_404(code))
+    row, day = BillRow(own.bill, bill_code(own.bill.id), own.paid), today()
+    address = reverse("portal:bill", args=[row.code])
+    if request.get_full_path() != address:
+        return redirect(address)  # one address a bill: the page repeats it, and is kept without it
+
+    def draw() -> str:
+        page = bill_page(billing.detail(bill=own.bill), row, point_of(own.bill))
+        values = {"bill": own.bill, "row": row, "page": page, "today": day}
+        return render_to_string(
+            "portal/bill.html", {**values, "here": "bills", "csrf_token": TOKEN_HERE}, request
+        )
+
+    return answer(request, PAGES.get((own, day, get_language()), draw))
 
 
-def point_of(request: HttpRequest, supply_point_id: int) -> SupplyPointView:
-    """Return the point a bill of mine is for; also one I am no longer supplied at."""
-    point = me(request).point(supply_point_id)
-    if point is None:
-        found = customers.supply_points(ids=[supply_point_id], on=today())
-        if not found:
-            raise Http404
-        point = found[0]
-    return point
+def point_of(mine: BillView) -> SupplyPointView:
+    """Return the point a bill of mine is for as it was then; also one I am no longer supplied at."""
+    for day in (mine.start, today()):
+        if found := customers.supply_points(ids=[mine.supply_point_id], on=day):
+            return found[0]
+    raise Http404
 
 
 @allow(Audience.CUSTOMER)
@@ -128,12 +143,10 @@ def point_of(request: HttpRequest, supply_point_id: int) -> SupplyPointView:
 @require_GET
 def pdf(request: HttpRequest, code: str) -> HttpResponse:
     """One bill as PDF; the file's name is the bill's number and nothing of the customer."""
-    mine = my_bill(request, bill_id_or_404(code))
-    detail = billing.bill(bill_id=mine.id)
-    if detail is None:
-        raise Http404
+    own = my_bill_and_paid(request, bill_id_or_404(code))
+    mine, row = own.bill, BillRow(own.bill, bill_code(own.bill.id), own.paid)
     name = next(c.name for c in me(request).customers if c.id == mine.customer_id)
-    content = bill_pdf(detail, point_of(request, mine.supply_point_id), name)
+    content = bill_pdf(bill_page(billing.detail(bill=mine), row, point_of(mine)), name)
     return HttpResponse(
         content,
         content_type="application/pdf",

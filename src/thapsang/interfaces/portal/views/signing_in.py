@@ -23,7 +23,7 @@ from thapsang.kit.identity.access import Audience, allow
 
 WAITING = "sign_in"
 """Session key: the code's number, the phone's last three digits, where to go afterwards."""
-BACKEND = "django.contrib.auth.backends.ModelBackend"
+BACKEND = "thapsang.kit.identity.backends.CustomerBackend"
 
 
 @allow(Audience.PUBLIC)

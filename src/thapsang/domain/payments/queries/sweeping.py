@@ -1,0 +1,69 @@
+"""Payments as a sweep reads them: in blocks of numbers, by the primary key, whoever recorded them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Max
+
+from thapsang.domain.payments.models import Payment
+from thapsang.kit.db.statements import row, rows
+
+BLOCK = 500
+"""Payments in a block, about: one event, one job."""
+
+_BLOCKS = """
+SELECT id / {block} AS block, max(id), count(*) FROM payments_payment
+WHERE id >= %(after)s / {block} * {block} GROUP BY 1 HAVING max(id) > %(after)s ORDER BY 1
+"""
+_SETTLED = """
+SELECT coalesce(min(id) FILTER (WHERE received_at >= %(before)s) - 1, max(id), %(after)s)
+FROM payments_payment WHERE id > %(after)s
+"""
+
+
+@dataclass(frozen=True)
+class PaymentBlock:
+    """Payments with numbers that share `number`; `last` and `count` change when one more comes in."""
+
+    number: int
+    last: int
+    count: int
+
+
+@dataclass(frozen=True)
+class PaymentFact:
+    """A payment, as a receipt states it; `amount` in đồng."""
+
+    id: int
+    customer_id: int
+    amount: int
+    receipt_code: str
+
+
+def last_payment() -> int:
+    """Return the highest number of a payment, 0 when there is none."""
+    return int(Payment.objects.aggregate(last=Max("id"))["last"] or 0)
+
+
+def blocks_after(*, number: int) -> list[PaymentBlock]:
+    """Return the blocks in which there are payments beyond `number`, in order."""
+    found = rows(_BLOCKS.format(block=BLOCK), {"after": number})
+    return [PaymentBlock(*one) for one in found]
+
+
+def settled_up_to(*, after: int, before: datetime) -> int:
+    """Return the number up to which all payments beyond `after` were received before a moment.
+
+    Numbers are drawn before they are committed: below one that is younger there may still be a gap to fill.
+    """
+    found = row(_SETTLED, {"after": after, "before": before})
+    return int(found[0]) if found else after
+
+
+def payments_of_block(*, number: int, since: datetime) -> list[PaymentFact]:
+    """Return the payments of a block that were received since a moment."""
+    block = Payment.objects.filter(id__gte=number * BLOCK, id__lt=(number + 1) * BLOCK, received_at__gte=since)
+    names = ("id", "customer_id", "amount", "receipt_code")
+    return [PaymentFact(*one) for one in block.order_by("id").values_list(*names)]
