@@ -117,3 +117,9 @@ def pkcs12_file(number: int = 0, **facts: Any) -> bytes:
     return pkcs12.serialize_key_and_certificates(
         b"thu", private, certificate(private, **facts), None, BestAvailableEncryption(PASSWORD)
     )
+
+
+def sign_with(number: int = 0) -> tuple[SoftwareSigner, bytes]:
+    """A signer, and its certificate as PEM."""
+    cert = certificate(key(number))
+    return SoftwareSigner(key(number), cert.public_bytes(Encoding.DER)), cert.public_bytes(Encoding.PEM)

@@ -25,8 +25,9 @@ from thapsang.engines.einvoice.model import (
     Seller,
     invoice_key,
 )
+from thapsang.engines.einvoice.problems import Problem
 from thapsang.engines.einvoice.signing import sign, sign_many, signature
-from thapsang.engines.einvoice.validating import Problem, validate
+from thapsang.engines.einvoice.validating import validate
 from thapsang.engines.einvoice.verifying import Verdict, verify
 from thapsang.engines.einvoice.words import in_words, same_words
 from thapsang.engines.einvoice.writing import Draft, bare, draft, envelope, hdon

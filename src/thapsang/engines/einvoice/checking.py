@@ -57,6 +57,7 @@ def check_seller(seller: Seller) -> None:
         _refuse_tax_code(seller.tax_code, "NBan/MST")
 
 
+@lru_cache(maxsize=4096)
 def is_tax_code(code: str) -> bool:
     """Tell whether a text is a tax code: 10 digits or 10-3 with the right check digit, or a 12-digit ID."""
     if _ID_NUMBER.fullmatch(code):

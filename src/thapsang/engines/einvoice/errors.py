@@ -10,6 +10,9 @@ class EInvoiceError(ValueError):
         self.element, self.problem, self.remedy = element, problem, remedy
         super().__init__(f"{element}: {problem} {remedy}")
 
+    def __reduce__(self) -> tuple[type[EInvoiceError], tuple[str, ...]]:
+        return type(self), (self.element, self.problem, self.remedy)
+
 
 class InvoiceError(EInvoiceError):
     """An invoice to be made breaks a rule of the layout; `element` is the element it would have filled."""
@@ -21,6 +24,9 @@ class UnreadableError(EInvoiceError):
     def __init__(self, cause: str, problem: str, remedy: str, element: str = "file") -> None:
         self.cause = cause
         super().__init__(element, problem, remedy)
+
+    def __reduce__(self) -> tuple[type[EInvoiceError], tuple[str, ...]]:
+        return type(self), (self.cause, self.problem, self.remedy, self.element)
 
 
 class KeyFileError(EInvoiceError):
