@@ -46,7 +46,7 @@ class Twins:
         return [n.get("RspCode", n.get("problem", "")) for n in found[0]["notifications"]]
 
     def wait_for_answers(self, reference: str, number: int) -> list[str]:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 40
         while len(self.answers(reference)) < number and time.monotonic() < deadline:
             time.sleep(0.02)
         return self.answers(reference)
