@@ -3,8 +3,8 @@
 One thread, timed by the processor time it takes. The product checks a typed invoice, writes it, digests and signs
 it into a finished file; the floor only signs a short message. Short rounds of both alternate, and the ratio is the
 median of the rounds' ratios, so that neighbours on the machine meet both alike.
-The last row signs with two processes by the wall clock, against twice the raw rate: it says how much the machine
-leaves us.
+The last row signs with two processes by the wall clock, once they have started, against twice the raw rate: it says
+how much the machine leaves us.
 """
 
 from __future__ import annotations
@@ -19,7 +19,17 @@ from typing import Any
 
 from tests.factories.einvoice import BUYER, PASSWORD, SIGNED_AT, invoice, lines, pkcs12_file
 
-from thapsang.engines.einvoice import Invoice, Pkcs12Key, Signer, draft, sign, sign_many, validate, verify
+from thapsang.engines.einvoice import (
+    Invoice,
+    Pkcs12Key,
+    Signer,
+    draft,
+    sign,
+    sign_batch,
+    sign_many,
+    validate,
+    verify,
+)
 
 COUNT = 2_000
 ROUNDS = 20
@@ -70,18 +80,18 @@ def run(count: int = COUNT) -> Iterable[dict[str, object]]:
     for start in range(0, count, count // ROUNDS):
         part = made[start : start + count // ROUNDS]
         floors.append(len(part) / timed(lambda part=part: raw(signer, len(part))))
-        ours.append(len(part) / timed(lambda part=part: [sign(one, signer, at=SIGNED_AT) for one in part]))
+        ours.append(len(part) / timed(lambda part=part: sign_batch(part, signer, at=SIGNED_AT)))
         written.append(len(part) / timed(lambda part=part: [draft(one) for one in part]))
     yield row("e-invoices: checked, written and signed, one core", ours, floors)
     yield row("e-invoices: checked and written, not signed", written, floors)
-    many = made * 2
-    next(iter(sign_many(many[:1], opener, at=SIGNED_AT, workers=2)))
+    work = sign_many(made * 2, opener, at=SIGNED_AT, workers=2)
+    next(work)  # the processes have started
     begin = time.perf_counter()
-    last = deque(sign_many(many, opener, at=SIGNED_AT, workers=2), maxlen=1)
+    last = deque(work, maxlen=1)
     seconds = time.perf_counter() - begin
     assert verify(last[0])[0].genuine
-    rate, floor = len(many) / seconds, 2 * statistics.median(floors)
-    yield row("e-invoices: two processes by the wall clock, start included", [rate], [floor])
+    rate, floor = (2 * count - 1) / seconds, 2 * statistics.median(floors)
+    yield row("e-invoices: two processes by the wall clock, once started", [rate], [floor])
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from thapsang.engines.einvoice.model import (
     invoice_key,
 )
 from thapsang.engines.einvoice.problems import Problem
-from thapsang.engines.einvoice.signing import sign, sign_many, signature
+from thapsang.engines.einvoice.signing import sign, sign_batch, sign_many, signature
 from thapsang.engines.einvoice.validating import validate
 from thapsang.engines.einvoice.verifying import Verdict, verify
 from thapsang.engines.einvoice.words import in_words, same_words
@@ -68,6 +68,7 @@ __all__ = [
     "same_words",
     "seller_code",
     "sign",
+    "sign_batch",
     "sign_many",
     "signature",
     "validate",
