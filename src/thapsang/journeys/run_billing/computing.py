@@ -67,9 +67,8 @@ def compute(
     """
     numbers = sorted(number for group in books.values() for number in group)
     points = pl.DataFrame(billing.points_of_books(link, book_ids=numbers))
-    usage_table, issues_table = metering.period_usage(link, book_ids=numbers, period=period)
-    usage, issues = pl.DataFrame(usage_table), pl.DataFrame(issues_table)
-    terms = _terms(link, books, period)
+    usage, issues = metering.usage_of_points(link, points=points, days=books, period=period)
+    terms = _terms(link, points, books, period)
     if billed is not None and len(billed):
         new = ~pl.col("point").is_in(billed.implode())
         usage, issues, terms = (table.filter(new) for table in (usage, issues, terms))
@@ -79,13 +78,15 @@ def compute(
     return _rated(book, points, usage, issues, terms)
 
 
-def _terms(link: Connection, books: dict[int, list[int]], period: date) -> pl.DataFrame:
+def _terms(link: Connection, points: pl.DataFrame, books: dict[int, list[int]], period: date) -> pl.DataFrame:
     parts = []
     for day, numbers in books.items():
         dates = book_period(period, day)
-        terms = customers.billing_terms(link, book_ids=numbers, start=dates.start, end=dates.end)
-        parts.append(pl.DataFrame(terms).with_columns(pl.col("category", "voltage").cast(pl.String)))
-    return pl.concat(parts).sort("point", "start")
+        members = points if len(books) == 1 else points.filter(pl.col("book_id").is_in(numbers))
+        parts.append(
+            customers.terms_of_points(link, points=members["point"], start=dates.start, end=dates.end)
+        )
+    return parts[0] if len(parts) == 1 else pl.concat(parts).sort("point", "start")
 
 
 def _rated(

@@ -37,8 +37,8 @@ class _Column:
     lengths: Array | None
 
 
-def encode(rows: pa.Table) -> Iterator[bytes | memoryview]:
-    """Yield the whole COPY stream of a table, header and trailer included.
+def encode(rows: pa.Table) -> Iterator[Any]:
+    """Yield the whole COPY stream of a table as buffers of bytes, header and trailer included.
 
     Takes columns of int16, int32, int64, date32, bool, string and dictionary of string; the table's columns
     must have the types smallint, integer, bigint, date, boolean, text or varchar. Missing values become NULL.
@@ -92,7 +92,7 @@ def _words(array: pa.DictionaryArray) -> _Column:
     return _Column(texts.take(where), texts.dtype, lengths)
 
 
-def _rows(columns: list[_Column], count: int) -> memoryview:
+def _rows(columns: list[_Column], count: int) -> Any:
     parts: list[tuple[str, Any]] = [("count", ">i2")]
     for place, column in enumerate(columns):
         parts += [(f"length{place}", ">i4"), (f"value{place}", column.kind)]
@@ -108,8 +108,7 @@ def _rows(columns: list[_Column], count: int) -> memoryview:
             block[f"length{place}"] = column.lengths
     ragged = [place for place, column in enumerate(columns) if column.lengths is not None]
     flat = block.view(np.uint8)
-    data: memoryview = flat[_kept(columns, ragged, layout, count)] if ragged else flat.data
-    return data
+    return (flat[_kept(columns, ragged, layout, count)] if ragged else flat).data
 
 
 def _kept(columns: list[_Column], ragged: list[int], layout: np.dtype[Any], count: int) -> Array:

@@ -77,3 +77,17 @@ def sum_registers(counted: pl.DataFrame) -> pl.DataFrame:
         kwh_normal=in_bands, kwh_peak="kwh_peak", kwh_offpeak="kwh_offpeak",
         banded="banded", kvarh="kvarh", estimated="estimated",
     )  # fmt: skip
+
+
+def only_total(counted: pl.DataFrame) -> pl.DataFrame:
+    """Return what `sum_registers` returns, for points with one row each, all of a total register."""
+    none = pl.lit(0, pl.Int64)
+    return counted.select(
+        "point", "segment", "start", "end", kwh="use", kwh_normal=none, kwh_peak=none, kwh_offpeak=none,
+        banded=pl.lit(value=False), kvarh=none, estimated="estimated",
+    )  # fmt: skip
+
+
+def in_order(many: pl.DataFrame, few: pl.DataFrame) -> pl.DataFrame:
+    """Return both usage tables as one, in order of point; `many` is in order already."""
+    return many.merge_sorted(few.sort("point", "segment"), key="point")

@@ -25,6 +25,7 @@ from thapsang.domain.metering.types import (
     reading_policy,
 )
 from thapsang.kit.bulk.copy import fetch
+from thapsang.kit.bulk.joining import among, beside, is_ascending
 
 if TYPE_CHECKING:
     from adbc_driver_manager.dbapi import Connection
@@ -33,7 +34,13 @@ _BOUNDARY = {
     "installation": pl.Int64, "register": pl.Int64, "kind": pl.Int16, "digits": pl.Int16, "multiplier": pl.Int32,
     "start": pl.Date, "finish": pl.Date, "before": pl.Int64, "after": pl.Int64, "estimated": pl.Boolean,
 }  # fmt: skip
-_POINTS = "SELECT id AS point FROM customers_supplypoint WHERE book_id IN ({books})"
+_MEMBER = {"point": pl.Int64, "book_id": pl.Int64}
+_POINTS = "SELECT id AS point, book_id FROM customers_supplypoint WHERE book_id IN ({books}) ORDER BY id"
+_ON_DAY = """
+SELECT register_id AS register, value{more} FROM metering_reading
+WHERE register_id BETWEEN {low} AND {high} AND read_on = '{day:%Y-%m-%d}'
+"""
+_ESTIMATED = ", quality = 'E' AS estimated"
 _METERS = """
 SELECT i.supply_point_id AS point, i.id AS installation, i.multiplier, i.start, i."end" AS finish
 FROM metering_installation i
@@ -68,13 +75,27 @@ def period_usage(link: Connection, *, book_ids: list[int], period: date) -> tupl
     A point is in one of the two, never in both; one that was not supplied at all is in neither.
     Raises nothing about the data itself.
     """
-    parts = [
-        _usage_of(link, books, book_period(period, day))
-        for day, books in _books_by_day(link, book_ids).items()
-    ]
+    days = _books_by_day(link, book_ids)
+    points = pl.DataFrame(fetch(link, _POINTS.format(books=_ids(book_ids) or "NULL")), schema=_MEMBER)
+    usage, issues = usage_of_points(link, points=points, days=days, period=period)
+    return shapes.usage_to_arrow(usage), shapes.issues_to_arrow(issues)
+
+
+def usage_of_points(
+    link: Connection, *, points: pl.DataFrame, days: dict[int, list[int]], period: date
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return what `period_usage` returns, for points known already, both in order of point.
+
+    `points`: point, book_id of all points of the books, in order of point; `days`: book ids by reading day.
+    """
+    parts = []
+    for day, books in days.items():
+        members = points if len(days) == 1 else points.filter(pl.col("book_id").is_in(books))
+        parts.append(_usage_of(link, members.select("point"), books, book_period(period, day)))
     usage = pl.concat([shapes.empty_usage(), *(part[0] for part in parts)])
     issues = pl.concat([shapes.empty_issues(), *(part[1] for part in parts)])
-    return shapes.usage_to_arrow(usage), shapes.issues_to_arrow(issues)
+    ordered = is_ascending(usage["point"])
+    return usage if ordered else usage.sort("point", "segment"), issues.sort("point")
 
 
 def _books_by_day(link: Connection, book_ids: list[int]) -> dict[int, list[int]]:
@@ -91,40 +112,54 @@ def _ids(numbers: list[int]) -> str:
     return ",".join(str(int(number)) for number in numbers)
 
 
-def _usage_of(link: Connection, books: list[int], dates: BookPeriod) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _usage_of(
+    link: Connection, points: pl.DataFrame, books: list[int], dates: BookPeriod
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     policy = reading_policy(settings.POLICIES / settings.DISTRIBUTOR, dates.start)
     names = {"start": f"{dates.start:%Y-%m-%d}", "end": f"{dates.end:%Y-%m-%d}", "books": _ids(books)}
-    rows = _boundaries(link, dates, names)
+    rows = _boundaries(link, points, dates, names).with_columns(
+        use=dial_use_column(pl.col("before"), pl.col("after"), pl.col("digits"), policy.dial_share)
+    )
     split = pl.DataFrame(fetch(link, _SPLIT.format(**names)))
-    odd = _odd_points(rows, split, dates, policy)
-    plain = rows.filter(~pl.col("point").is_in(odd.implode()))
-    usage = _plain(plain, dates, policy)
+    odd = _odd_points(rows, split, dates)
     if odd.is_empty():
-        return usage, shapes.empty_issues()
-    more, issues = careful.usage(link, rows.filter(pl.col("point").is_in(odd.implode())), dates, policy)
-    return pl.concat([usage, more]), issues
+        return _plain(rows, dates), shapes.empty_issues()
+    is_odd = among(rows["point"], odd)
+    usage = _plain(rows.filter(~is_odd), dates)
+    more, issues = careful.usage(link, rows.filter(is_odd).drop("use"), dates, policy)
+    return shapes.in_order(usage, more), issues
 
 
-def _boundaries(link: Connection, dates: BookPeriod, names: dict[str, str]) -> pl.DataFrame:
+def _boundaries(
+    link: Connection, points: pl.DataFrame, dates: BookPeriod, names: dict[str, str]
+) -> pl.DataFrame:
     """Return every register of the books' points with its values on the two boundary days, where there are."""
-    points = pl.DataFrame(fetch(link, _POINTS.format(**names)), schema={"point": pl.Int64})
     if points.is_empty():
         return points.with_columns(**{name: pl.lit(None, kind) for name, kind in _BOUNDARY.items()})
     where = _BY_BOOK
     if fetching.is_dense(points["point"]):
         where = _BY_RANGE.format(**dict(zip(("low", "high"), fetching.bounds(points["point"]), strict=True)))
     meters = pl.DataFrame(fetch(link, _METERS.format(where=where.format(**names), **names)))
-    meters = meters.join(points, on="point", how="semi")
-    meters = meters.join(_dials(link, meters["installation"]), on="installation", how="left")
-    rows = points.join(meters, on="point", how="left").with_columns(pl.col("installation").fill_null(0))
-    there = fetching.readings_of(
-        link, rows["register"].drop_nulls(), fetching.on_days(dates.start, dates.end)
+    rows = beside(points, meters, on="point")
+    hung = rows["installation"].drop_nulls().unique()
+    rows = beside(rows, _dials(link, hung), on="installation").with_columns(
+        pl.col("installation").fill_null(0)
     )
-    first = there.filter(pl.col("read_on") == dates.start).select("register", before="value")
-    last = there.filter(pl.col("read_on") == dates.end).select(
-        "register", after="value", estimated=pl.col("quality") == "E"
-    )
-    return rows.join(first, on="register", how="left").join(last, on="register", how="left")
+    first, last = _values(link, rows["register"].drop_nulls(), dates)
+    return beside(beside(rows, first, on="register"), last, on="register")
+
+
+def _values(link: Connection, registers: pl.Series, dates: BookPeriod) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the readings of registers on the first day (before) and on the last (after, estimated)."""
+    if registers.len() and fetching.is_dense(registers):
+        low, high = fetching.bounds(registers)
+        first = fetch(link, _ON_DAY.format(low=low, high=high, day=dates.start, more=""))
+        last = fetch(link, _ON_DAY.format(low=low, high=high, day=dates.end, more=_ESTIMATED))
+        return pl.DataFrame(first).rename({"value": "before"}), pl.DataFrame(last).rename({"value": "after"})
+    there = fetching.readings_of(link, registers, fetching.on_days(dates.start, dates.end))
+    first_rows = there.filter(pl.col("read_on") == dates.start).select("register", before="value")
+    last_rows = there.filter(pl.col("read_on") == dates.end)
+    return first_rows, last_rows.select("register", after="value", estimated=pl.col("quality") == "E")
 
 
 def _dials(link: Connection, installations: pl.Series) -> pl.DataFrame:
@@ -140,26 +175,31 @@ def _dials(link: Connection, installations: pl.Series) -> pl.DataFrame:
     return pl.DataFrame(fetch(link, _DIALS.format(source=_OF_STAGED, where="true")))
 
 
-def _odd_points(
-    rows: pl.DataFrame, split: pl.DataFrame, dates: BookPeriod, policy: ReadingPolicy
-) -> pl.Series:
+def _odd_points(rows: pl.DataFrame, split: pl.DataFrame, dates: BookPeriod) -> pl.Series:
     """Return the points that are not plain: a boundary missing or backwards, a meter not always there."""
-    use = dial_use_column(pl.col("before"), pl.col("after"), pl.col("digits"), policy.dial_share)
     odd = rows.filter(
         pl.col("register").is_null()
-        | use.is_null()
+        | pl.col("use").is_null()
         | (pl.col("start") > dates.start)
         | (pl.col("finish") < dates.end).fill_null(value=False)
     )
     return pl.concat([odd["point"], split["point"].cast(pl.Int64)]).unique()
 
 
-def _plain(rows: pl.DataFrame, dates: BookPeriod, policy: ReadingPolicy) -> pl.DataFrame:
-    use = dial_use_column(pl.col("before"), pl.col("after"), pl.col("digits"), policy.dial_share)
+def _plain(rows: pl.DataFrame, dates: BookPeriod) -> pl.DataFrame:
     counted = rows.with_columns(
-        use=use * pl.col("multiplier"),
+        use=pl.col("use") * pl.col("multiplier"),
         segment=pl.lit(0, pl.Int16),
         start=pl.lit(dates.start),
         end=pl.lit(dates.end),
     )
-    return shapes.sum_registers(counted)
+    alone = (pl.col("kind") == shapes.TOTAL) & ~_repeats(rows["point"])
+    by_total = shapes.only_total(counted.filter(alone))
+    rest = counted.filter(~alone)
+    return by_total if rest.is_empty() else shapes.in_order(by_total, shapes.sum_registers(rest))
+
+
+def _repeats(points: pl.Series) -> pl.Series:
+    """Tell which rows share their point with another; rows of a point stand together."""
+    same = (points == points.shift(1)).fill_null(value=False)
+    return same | same.shift(-1).fill_null(value=False)
