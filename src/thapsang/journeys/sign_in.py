@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from thapsang.domain.customers import operations as register
 from thapsang.domain.customers import queries as customers
 from thapsang.domain.notifications import operations as notifications
 from thapsang.domain.notifications.queries import sms_text
@@ -33,12 +34,18 @@ def ask_code(*, phone: str, sender: str, language: str, names: dict[str, str], a
         template = "sign-in-code" if known else "sign-in-unknown"
         minutes = str(int(CODE_LIFE.total_seconds()) // 60)
         text = sms_text(template=template, language=language, code=code, minutes=minutes, **names)
-        notifications.send_sms(phone=phone, template=template, text=text, at=at)
+        notifications.send_sms(phone=phone, template=template, text=text, at=at, expires_at=at + CODE_LIFE)
     return code_id
 
 
 def confirm_code(*, code_id: int, code: str, at: datetime) -> User | None:
-    """Return the user when the code fits; None otherwise (wrong, expired, used, tried too often)."""
+    """Return the user when the code fits; None otherwise (wrong, expired, used, tried too often).
+
+    Who read the code holds the phone: it is verified from now on as the contact point it was given as.
+    """
     with transaction():
         phone = notifications.check_phone_code(code_id=code_id, purpose=PURPOSE, code=code, at=at)
-        return customer_user(phone=phone) if phone else None
+        if phone is None:
+            return None
+        register.verify_phone(phone=phone, at=at)
+        return customer_user(phone=phone)

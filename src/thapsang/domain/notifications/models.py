@@ -8,21 +8,36 @@ from thapsang.kit.privacy.marking import Privacy, PurposeBy
 
 
 class Message(models.Model):
-    """One message to one address through one channel."""
+    """One message to one address through one channel: an outbox until it is sent, a record afterwards."""
 
     privacy = Privacy(
-        sensitive=("address_cipher",),
-        none=("channel", "template", "status", "provider_reference", "problem"),
-        encrypted={"address_cipher": PurposeBy("channel", {"sms": "phone"})},
+        sensitive=("address_cipher", "text_cipher"),
+        none=("channel", "template", "status", "provider_reference", "problem", "about"),
+        encrypted={"address_cipher": PurposeBy("channel", {"sms": "phone"}), "text_cipher": "message"},
     )
 
     channel = models.CharField(max_length=8)
     template = models.CharField(max_length=40)
     address_cipher = models.BinaryField(editable=False)
+    text_cipher = models.BinaryField(null=True, editable=False)
+    """The text, encrypted, while it waits to be sent; gone as soon as it was sent or given up."""
     status = models.CharField(max_length=10, default="queued")
+    """queued, sent, failed."""
     provider_reference = models.CharField(max_length=80, blank=True)
     problem = models.TextField(blank=True)
+    about = models.CharField(max_length=80, null=True, unique=True)
+    """What it tells, such as `payment:7`: told once, however often it is asked for."""
     created_at = models.DateTimeField()
+    tries = models.PositiveSmallIntegerField(default=0, db_default=0)
+    due_at = models.DateTimeField(null=True)
+    """When a queued message is to be tried (again)."""
+    expires_at = models.DateTimeField(null=True)
+    """Of no use afterwards, such as a one-time code: not sent any more."""
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["due_at"], name="message_due", condition=models.Q(status="queued")),
+        ]
 
     def __str__(self) -> str:
         return f"{self.channel} {self.template}"

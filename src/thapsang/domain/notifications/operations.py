@@ -1,4 +1,4 @@
-"""Writes of notifications: send a short message, send and check a one-time code."""
+"""Writes of notifications: the outbox of short messages; one-time codes, made, sent and checked."""
 
 from __future__ import annotations
 
@@ -18,10 +18,16 @@ from thapsang.domain.notifications.types import (
     CODE_TRIES,
     PER_PHONE,
     PER_SENDER,
+    RETRY_AFTER,
+    SEND_TRIES,
     Limit,
+    NewSms,
     SmsNotSentError,
     SmsSender,
+    SmsUnreachableError,
     TooManyCodesError,
+    WaitingSms,
+    pause_after,
 )
 from thapsang.kit.db.transactions import transaction_required
 from thapsang.kit.privacy import cipher
@@ -36,28 +42,95 @@ def use_sender(sender: SmsSender) -> None:
 
 
 @transaction_required
-def send_sms(*, phone: str, template: str, text: str, at: datetime) -> int:
-    """Send `text` to `phone` (E.164) once the transaction has committed; return the message's number.
+def send_sms(
+    *, phone: str, template: str, text: str, at: datetime, expires_at: datetime | None = None
+) -> int:
+    """Send `text` to `phone` (E.164) as soon as the transaction has committed; return the message's number.
 
-    The row keeps the template's name and the encrypted address, never the text: it may hold a code.
-    A message the provider refused is marked `failed` with its reason; nothing is raised to the caller.
+    For messages somebody waits for. When the provider does not answer, or the process ends before it did, the
+    worker tries again (`claim_sms`) until `expires_at`. Nothing is raised to the caller.
     """
-    message = Message.objects.create(
-        channel="sms", template=template, address_cipher=cipher.encrypt(phone, purpose="phone"), created_at=at
-    )
-    transaction.on_commit(lambda: _dispatch(message.pk, phone, text))
+    message = _row(NewSms(phone, template, text, ""), at, tries=1, due_at=at + RETRY_AFTER)
+    message.expires_at = expires_at
+    message.save()
+    waiting = WaitingSms(message.pk, phone, text, tries=1, expires_at=expires_at)
+    transaction.on_commit(lambda: deliver_sms(waiting, at=at))
     return message.pk
 
 
-def _dispatch(message_id: int, phone: str, text: str) -> None:
+@transaction_required
+def queue_sms(*, messages: Iterable[NewSms], at: datetime) -> None:
+    """Leave messages to the worker, set-based; those about something told before are passed over."""
+    rows = [_row(message, at, tries=0, due_at=at) for message in messages]
+    Message.objects.bulk_create(rows, ignore_conflicts=True, batch_size=1_000)
+
+
+def _row(new: NewSms, at: datetime, *, tries: int, due_at: datetime) -> Message:
+    return Message(
+        channel="sms", template=new.template, address_cipher=cipher.encrypt(new.phone, purpose="phone"),
+        text_cipher=cipher.encrypt(new.text, purpose="message"), about=new.about or None, created_at=at,
+        tries=tries, due_at=due_at,
+    )  # fmt: skip
+
+
+_CLAIM = """
+UPDATE notifications_message SET tries = tries + 1, due_at = %(until)s WHERE id = (
+    SELECT id FROM notifications_message WHERE status = 'queued' AND channel = 'sms' AND due_at <= %(at)s
+    ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED
+) RETURNING id, address_cipher, text_cipher, tries, expires_at
+"""
+
+
+@transaction_required
+def claim_sms(*, at: datetime) -> WaitingSms | None:
+    """Take the message that has been due for longest; None when none is.
+
+    It is in the caller's hands for `RETRY_AFTER`: who dies with it leaves it to the next. Deliver it with
+    `deliver_sms` once the transaction has committed.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM, {"at": at, "until": at + RETRY_AFTER})
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    number, address, text, tries, expires_at = row
+    phone = cipher.decrypt(address, purpose="phone")
+    return WaitingSms(number, phone, cipher.decrypt(text, purpose="message"), tries, expires_at)
+
+
+def deliver_sms(waiting: WaitingSms, *, at: datetime) -> str:
+    """Hand a message to the provider, outside any transaction; return its status then.
+
+    `sent`; `failed` (refused, out of tries, or of no use any more), with the reason kept; `queued` for another
+    try after a growing pause. The text is forgotten as soon as it is not needed.
+    """
+    if waiting.expires_at and waiting.expires_at <= at:
+        return _settle(waiting, status="failed", problem="Its time was over before it could be sent.")
+    if waiting.tries > SEND_TRIES:
+        return _settle(waiting, status="failed", problem="The last try was interrupted.")
     try:
         if "sms" not in _senders:
             raise SmsNotSentError("No sender of short messages is plugged in (config/ports.py).")
-        outcome = {"status": "sent", "provider_reference": _senders["sms"].send(phone=phone, text=text)[:80]}
+        reference = _senders["sms"].send(phone=waiting.phone, text=waiting.text)
     except SmsNotSentError as error:
-        log.warning("message %s was not sent: %s", message_id, error)
-        outcome = {"status": "failed", "problem": str(error)}
-    Message.objects.filter(pk=message_id).update(**outcome)
+        return _not_sent(waiting, error, at)
+    return _settle(waiting, status="sent", provider_reference=reference[:80], problem="")
+
+
+def _not_sent(waiting: WaitingSms, error: SmsNotSentError, at: datetime) -> str:
+    log.warning("message %s was not sent (try %s): %s", waiting.id, waiting.tries, error)
+    if not isinstance(error, SmsUnreachableError) or waiting.tries >= SEND_TRIES:
+        return _settle(waiting, status="failed", problem=str(error))
+    due_at = at + pause_after(waiting.tries)
+    Message.objects.filter(pk=waiting.id, status="queued").update(due_at=due_at, problem=str(error))
+    return "queued"
+
+
+def _settle(waiting: WaitingSms, *, status: str, **outcome: str) -> str:
+    Message.objects.filter(pk=waiting.id).exclude(status="sent").update(
+        status=status, text_cipher=None, due_at=None, **outcome
+    )
+    return status
 
 
 @transaction_required

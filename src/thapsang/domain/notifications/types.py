@@ -1,22 +1,60 @@
-"""The ports of notifications, and the limits of one-time codes."""
+"""The ports of notifications, how often a message is tried, and the limits of one-time codes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 
 class SmsSender(Protocol):
-    """Sends one short message. Served by an adapter chosen in config."""
+    """Sends one short message, within `RETRY_AFTER`. Served by an adapter chosen in config."""
 
     def send(self, *, phone: str, text: str) -> str:
-        """Send `text` to `phone` (E.164); return the provider's reference. Raises SmsNotSentError."""
+        """Send `text` to `phone` (E.164); return the provider's reference.
+
+        Raises SmsNotSentError when it is refused, SmsUnreachableError when another try may help.
+        """
         ...
 
 
 class SmsNotSentError(RuntimeError):
-    """The provider did not take the message; the text says why."""
+    """The provider refused the message, and would refuse it again; the text says why."""
+
+
+class SmsUnreachableError(SmsNotSentError):
+    """The provider did not answer or is overloaded: worth another try."""
+
+
+@dataclass(frozen=True)
+class NewSms:
+    """A message to be queued. One that is `about` the same thing as an earlier one is not sent again."""
+
+    phone: str
+    template: str
+    text: str
+    about: str
+
+
+@dataclass(frozen=True)
+class WaitingSms:
+    """A message in one sender's hands until its next try is due; `tries` counts this one."""
+
+    id: int
+    phone: str
+    text: str
+    tries: int
+    expires_at: datetime | None
+
+
+SEND_TRIES = 6
+RETRY_AFTER = timedelta(seconds=10)
+"""A message still queued after this time was interrupted, or is due for its second try."""
+
+
+def pause_after(tries: int) -> timedelta:
+    """Return how long to wait after so many tries: 10 s, 30 s, 90 s, 4.5 min, 13.5 min."""
+    return RETRY_AFTER * int(3 ** (tries - 1))
 
 
 class UnknownTemplateError(LookupError):

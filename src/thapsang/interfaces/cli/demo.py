@@ -17,6 +17,8 @@ from thapsang.interfaces.cli.running import run
 from thapsang.journeys.load_demo import DemoError, Loaded
 from thapsang.journeys.load_demo import load as load_province
 from thapsang.journeys.load_demo import logins as known_people
+from thapsang.kit.db.transactions import transaction
+from thapsang.kit.identity import demonstration
 
 app = typer.Typer(
     help="The demonstration province: invented people, published proportions.", no_args_is_help=True
@@ -76,15 +78,25 @@ def _tell(loaded: Loaded, seconds: float, *, as_json: bool) -> None:
 
 @app.command()
 def logins(as_json: bool = typer.Option(False, "--json", help="Print as JSON.")) -> None:
-    """Print the customers one can sign in as: phone numbers; the one-time code comes to the sandbox inbox."""
+    """Print whom one can sign in as: customers by phone (the code comes to the sandbox inbox), staff by password.
+
+    Staff sign in at /console/ with the code of an authenticator app: the one it shows now is printed as well.
+    """
     people = known_people()
+    with database(), transaction():
+        staff = demonstration.add_people(at=timezone.now())
     if as_json:
-        typer.echo(json.dumps({"customers": people}, ensure_ascii=False))
+        both = {"customers": people, "staff": [asdict(login) for login in staff]}
+        typer.echo(json.dumps(both, ensure_ascii=False))
         return
     table = Table("who", "name", "customer code", "phone")
     for person in people:
         table.add_row(person["about"]["en"], person["name"], person["customer_code"], person["phone"])
-    Console().print(table)
+    members = Table("staff", "name", "role", "password", "code now")
+    for login in staff:
+        members.add_row(login.username, login.full_name, login.role, login.password, login.code)
+    for one in (table, members):
+        Console().print(one)
 
 
 app.command()(run)

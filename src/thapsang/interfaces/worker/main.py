@@ -1,18 +1,23 @@
-"""The worker process: queued tasks, and the outbox told as soon as something is in it."""
+"""The worker process: queued tasks; and beside them, so that no long task holds them up, the two outboxes."""
 
 from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 
-from django.db import OperationalError, close_old_connections, connection
+from django.db import InterfaceError, OperationalError, close_old_connections, connection
+from django.utils import timezone
 from procrastinate.contrib.django import app
 
 from thapsang.interfaces.worker import tasks
+from thapsang.journeys import send_messages, thank_payers
 from thapsang.kit.events import operations as events
 
 logger = logging.getLogger(__name__)
 POLL_SECONDS = 0.5
+MESSAGES_SECONDS = 3.0
+"""Somebody may be waiting for a code: an interrupted one goes out within seconds after its time."""
 
 
 def run_worker(*, concurrency: int = 2) -> None:
@@ -22,8 +27,12 @@ def run_worker(*, concurrency: int = 2) -> None:
     next worker (tasks and handlers bear that).
     """
     stop = threading.Event()
-    teller = threading.Thread(target=_tell_events, args=[stop], name="outbox", daemon=True)
-    teller.start()
+    loops = [
+        threading.Thread(target=_repeat, args=[stop, work, pause], name=work.__name__, daemon=True)
+        for work, pause in ((_tell_events, POLL_SECONDS), (_send_messages, MESSAGES_SECONDS))
+    ]
+    for loop in loops:
+        loop.start()
     try:
         with app.replace_connector(app.connector.get_worker_connector()):  # type: ignore[attr-defined]
             app.run_worker(
@@ -32,17 +41,32 @@ def run_worker(*, concurrency: int = 2) -> None:
             )  # fmt: skip
     finally:
         stop.set()
-        teller.join(timeout=10)
+        for loop in loops:
+            loop.join(timeout=10)
 
 
-def _tell_events(stop: threading.Event) -> None:
+def _tell_events() -> bool:
+    return events.drain() > 0
+
+
+def _send_messages() -> bool:
+    thank_payers.announce_payments(at=timezone.now())
+    done = send_messages.send_waiting()
+    return done.total() > 0 and not done["queued"]
+
+
+def _repeat(stop: threading.Event, work: Callable[[], bool], pause: float) -> None:
+    """Do `work` again and again, with a pause whenever it found nothing to do."""
     while not stop.is_set():
         try:
-            busy = events.drain()
-        except OperationalError:
-            logger.warning("the database does not answer; events wait")
+            busy = work()
+        except (OperationalError, InterfaceError):
+            logger.warning("the database does not answer; %s waits", work.__name__)
             close_old_connections()
-            busy = 0
+            busy = False
+        except Exception:
+            logger.exception("%s failed and goes on", work.__name__)
+            busy = False
         if not busy:
-            stop.wait(POLL_SECONDS)
+            stop.wait(pause)
     connection.close()

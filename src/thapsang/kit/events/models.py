@@ -1,4 +1,4 @@
-"""The outbox."""
+"""The outbox, and how far the sweeps that fill it have come."""
 
 from __future__ import annotations
 
@@ -30,3 +30,15 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.key}"
+
+
+class Watermark(models.Model):
+    """How far a sweep over a growing table has come: rows up to `value` are told."""
+
+    privacy = Privacy(none=("name",))
+
+    name = models.CharField(max_length=80, primary_key=True)
+    value = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.value}"

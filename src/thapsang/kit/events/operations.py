@@ -16,7 +16,7 @@ from django.db import connection
 from django.utils import timezone
 
 from thapsang.kit.db.transactions import transaction, transaction_required
-from thapsang.kit.events.models import Event
+from thapsang.kit.events.models import Event, Watermark
 
 logger = logging.getLogger(__name__)
 LEASE = timedelta(minutes=5)
@@ -117,3 +117,26 @@ def _tell(event: Happened) -> None:
 def waiting() -> int:
     """Return how many events nobody has been told yet."""
     return Event.objects.filter(handled_at__isnull=True).count()
+
+
+@transaction_required
+def take_watermark(*, name: str, first: int) -> int | None:
+    """Lock how far a sweep has come and return it; None when another process is sweeping.
+
+    A sweep that never ran begins at `first`: what was there before it is not told.
+    """
+    Watermark.objects.bulk_create([Watermark(name=name, value=first)], ignore_conflicts=True)
+    rows = Watermark.objects.select_for_update(skip_locked=True).filter(name=name)
+    return rows.values_list("value", flat=True).first()
+
+
+@transaction_required
+def move_watermark(*, name: str, value: int) -> None:
+    """Say that everything up to `value` is told; call it after `take_watermark`, in the same transaction."""
+    Watermark.objects.filter(name=name, value__lt=value).update(value=value)
+
+
+@transaction_required
+def forget_handled(*, before: datetime) -> int:
+    """Delete events that were handled before a moment; return how many."""
+    return Event.objects.filter(handled_at__lt=before).delete()[0]

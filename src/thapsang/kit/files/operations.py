@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -60,6 +61,14 @@ def keep(content: bytes | Path) -> Kept:
     finally:
         Path(partial).unlink(missing_ok=True)
     return Kept(digest.hexdigest(), size, target)
+
+
+def drop_partial(*, before: datetime) -> int:
+    """Delete what a process that was killed had begun to write before a moment; return how many files."""
+    old = [p for p in Path(settings.FILES).glob(".partial-*") if p.stat().st_mtime < before.timestamp()]
+    for path in old:
+        path.unlink(missing_ok=True)
+    return len(old)
 
 
 def _pieces(content: bytes | Path) -> Iterator[bytes]:

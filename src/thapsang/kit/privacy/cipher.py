@@ -6,7 +6,7 @@ authenticated with the text, so that a phone number cannot be passed off as an I
 (docs/adr/0006). A blind index is a keyed hash, HMAC-SHA-256 cut to 16 bytes, under a key of its
 own for each purpose: equal values give equal indexes, and nothing else can be learnt without the key.
 
-Purposes in use: `phone`, `email`, `zalo`, `id-number`.
+Purposes in use: `phone`, `email`, `zalo`, `id-number`, `message`.
 """
 
 from __future__ import annotations

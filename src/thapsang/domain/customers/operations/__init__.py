@@ -13,6 +13,7 @@ from thapsang.domain.customers.operations.contacts import (
     add_note,
     grant_consent,
     verify_contact_point,
+    verify_phone,
     withdraw_consent,
 )
 from thapsang.domain.customers.operations.register import (
@@ -39,5 +40,6 @@ __all__ = [
     "next_customer_code",
     "open_agreement",
     "verify_contact_point",
+    "verify_phone",
     "withdraw_consent",
 ]

@@ -1,5 +1,11 @@
 """Reading the customer register. Nothing here writes."""
 
+from thapsang.domain.customers.queries.consenting import (
+    ConsentText,
+    ConsentTextError,
+    consent_texts,
+    consented_phones,
+)
 from thapsang.domain.customers.queries.register import (
     consents,
     contact_points,
@@ -17,6 +23,10 @@ from thapsang.domain.customers.queries.search import search
 from thapsang.domain.customers.types import masked_name
 
 __all__ = [
+    "ConsentText",
+    "ConsentTextError",
+    "consent_texts",
+    "consented_phones",
     "consents",
     "contact_points",
     "customer",

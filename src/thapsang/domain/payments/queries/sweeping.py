@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db.models import Max
 
 from thapsang.domain.payments.models import Payment
-from thapsang.kit.db.statements import row, rows
+from thapsang.kit.db.statements import rows
 
 BLOCK = 500
 """Payments in a block, about: one event, one job."""
@@ -18,8 +18,9 @@ SELECT id / {block} AS block, max(id), count(*) FROM payments_payment
 WHERE id >= %(after)s / {block} * {block} GROUP BY 1 HAVING max(id) > %(after)s ORDER BY 1
 """
 _SETTLED = """
-SELECT coalesce(min(id) FILTER (WHERE received_at >= %(before)s) - 1, max(id), %(after)s)
-FROM payments_payment WHERE id > %(after)s
+SELECT coalesce(max(id), %(after)s) FROM payments_payment
+WHERE id > %(after)s AND id < coalesce(
+    (SELECT min(id) FROM payments_payment WHERE id > %(after)s AND received_at >= %(before)s), 9223372036854775807)
 """
 
 
@@ -54,16 +55,15 @@ def blocks_after(*, number: int) -> list[PaymentBlock]:
 
 
 def settled_up_to(*, after: int, before: datetime) -> int:
-    """Return the number up to which all payments beyond `after` were received before a moment.
+    """Return the last number before which all payments beyond `after` were received before a moment.
 
-    Numbers are drawn before they are committed: below one that is younger there may still be a gap to fill.
+    Numbers are drawn before they are committed: below a younger payment there may still be a gap to fill.
     """
-    found = row(_SETTLED, {"after": after, "before": before})
-    return int(found[0]) if found else after
+    return int(rows(_SETTLED, {"after": after, "before": before})[0][0])
 
 
-def payments_of_block(*, number: int, since: datetime) -> list[PaymentFact]:
-    """Return the payments of a block that were received since a moment."""
-    block = Payment.objects.filter(id__gte=number * BLOCK, id__lt=(number + 1) * BLOCK, received_at__gte=since)
+def payments_of_block(*, number: int, after: int, since: datetime) -> list[PaymentFact]:
+    """Return the payments of a block with numbers beyond `after` that were received since a moment."""
+    block = Payment.objects.filter(id__gte=number * BLOCK, id__lt=(number + 1) * BLOCK, id__gt=after)
     names = ("id", "customer_id", "amount", "receipt_code")
-    return [PaymentFact(*one) for one in block.order_by("id").values_list(*names)]
+    return [PaymentFact(*one) for one in block.filter(received_at__gte=since).order_by("id").values_list(*names)]
