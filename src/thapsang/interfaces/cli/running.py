@@ -48,11 +48,17 @@ class Ports:
         return f"http://127.0.0.1:{self.twins}"
 
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 class _Stopped(Exception):
-    """SIGTERM or a closed terminal."""
+    """Ctrl-C, SIGTERM or a closed terminal."""
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Begin to stop; an impatient second Ctrl-C must not cut the stopping short and leave processes behind."""
+    for one in _SIGNALS:
+        signal.signal(one, signal.SIG_IGN)
     raise _Stopped
 
 
