@@ -9,9 +9,9 @@ from thapsang.interfaces.shared.health import healthz
 
 urlpatterns = [
     path("healthz", healthz),
+    path("api/v1/", include("thapsang.interfaces.api.urls")),  # early: banks send the most
     path("", include("thapsang.interfaces.portal.urls")),
     path("console/", include("thapsang.interfaces.console.urls")),
-    path("api/v1/", include("thapsang.interfaces.api.urls")),
     path("hooks/", include("thapsang.interfaces.hooks.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -229,13 +229,12 @@ def confirm_bank_payment(
         raise PaidInFutureError("paid_at lies in the future: send the time the payer paid, with its offset.")
     receipt = Receipt("bank", key.client_id, provider_reference, amount, paid_at, received_at=at)
     try:
-        with transaction():
-            payer, settled = operations.settle_under_key(
-                customer_code=customer_code or _code_of(intent_reference),
-                reference=intent_reference,
-                receipt=receipt,
-                key=key,
-            )
+        payer, settled = operations.settle_under_key(  # a transaction of its own
+            customer_code=customer_code or _code_of(intent_reference),
+            reference=intent_reference,
+            receipt=receipt,
+            key=key,
+        )
     except PaymentError:
         # The same key may have brought it before, or another body: that answer goes first.
         settled, again = None, operations.answered_before(key=key)

@@ -10,7 +10,7 @@ from typing import Annotated
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from ninja import Header, Path, Query, Router, Schema
-from pydantic import AwareDatetime, BeforeValidator, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, model_validator
 
 from thapsang.domain.billing.types import bill_code
 from thapsang.domain.customers import queries as customers
@@ -23,6 +23,7 @@ from thapsang.kit.identity.clients import Caller
 
 router = Router(tags=["collecting"])
 CODE = r"^[A-Z0-9]{13}$"
+KEY = r"^[!-~]{1,80}$"
 _REFUSALS = ("not-authenticated", "scope-missing", "invalid-request", "too-many-requests")
 
 
@@ -64,7 +65,7 @@ class Dues(Schema):
     owed: Dong
 
 
-class PaymentIn(Schema):
+class PaymentIn(BaseModel):
     """Money received. Customer code, reference of a QR code (field 62-01), or both."""
 
     customer_code: str = Field("", pattern=r"^([A-Z0-9]{13})?$")
@@ -85,14 +86,14 @@ class PaymentIn(Schema):
         return self
 
 
-class Share(Schema):
+class Share(BaseModel):
     """How much of the payment paid which bill."""
 
     bill: str
     amount: Dong
 
 
-class PaymentOut(Schema):
+class PaymentOut(BaseModel):
     """A payment as recorded. `credit` is what no bill needed; it pays the next one."""
 
     receipt: str
@@ -159,16 +160,24 @@ def confirm(
     request: ApiRequest,
     response: HttpResponse,
     body: PaymentIn,
-    idempotency_key: Annotated[str, Header(alias="Idempotency-Key", pattern=r"^[!-~]{1,80}$")],
+    idempotency_key: Annotated[str, Header(alias="Idempotency-Key", pattern=KEY)],
 ) -> tuple[int, PaymentOut]:
     """Record money received, once for each Idempotency-Key.
 
     The same key gives the same answer (with `Idempotent-Replayed: true`); another body under it is refused.
     """
+    replayed, answer = recorded(request.auth, body, idempotency_key)
+    if replayed:
+        response.headers["Idempotent-Replayed"] = "true"
+    return 201, answer
+
+
+def recorded(caller: Caller, body: PaymentIn, idempotency_key: str) -> tuple[bool, PaymentOut]:
+    """Record a payment; return whether the key had brought it before, and the answer. Raises ProblemError."""
     content = hashlib.sha256(body.model_dump_json().encode()).digest()
     try:
         done = pay_bill.confirm_bank_payment(
-            key=IdempotencyKey(request.auth.client_id, idempotency_key, content),
+            key=IdempotencyKey(caller.client_id, idempotency_key, content),
             customer_code=body.customer_code,
             intent_reference=body.reference,
             provider_reference=body.transaction_id,
@@ -178,17 +187,15 @@ def confirm(
         )
     except PaymentError as error:
         raise ProblemError(error.code if error.code in CODES else "refused", str(error)) from error
-    if done.replayed:
-        response.headers["Idempotent-Replayed"] = "true"
     settled = done.settled
-    return 201, PaymentOut(
+    return done.replayed, PaymentOut.model_construct(
         receipt=settled.receipt_code, customer_code=done.customer_code, amount=settled.amount,
         bills=_shares(settled.allocations), credit=settled.credit,
     )  # fmt: skip
 
 
 def _shares(allocations: tuple[tuple[int, int], ...]) -> list[Share]:
-    return [Share(bill=bill_code(bill), amount=amount) for bill, amount in allocations]
+    return [Share.model_construct(bill=bill_code(bill), amount=amount) for bill, amount in allocations]
 
 
 @router.get(

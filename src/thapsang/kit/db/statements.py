@@ -6,11 +6,21 @@ statements on the hot path (payments, tokens) that planning costs more than runn
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+import hashlib
+import re
+import select
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import psycopg
-from django.db import connection
+from django.db import connection, transaction
+from psycopg.adapt import Transformer
+from psycopg.errors import InvalidSqlStatementName, error_from_result
+from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
+from psycopg.pq.abc import PGconn, PGresult
 
 _PREPARE_AFTER = 2
 
@@ -50,3 +60,105 @@ def row(sql: str, params: Mapping[str, Any]) -> tuple[Any, ...] | None:
     """Run `sql` as `rows` does; return its first row, or None."""
     found = rows(sql, params)
     return found[0] if found else None
+
+
+# ---- a whole transaction in one round trip, spoken to libpq itself: half the processor time of two cursors
+
+_NAMED = re.compile(r"%\((\w+)\)s")
+_TYPES: dict[type, int] = {int: 20, bytes: 17, datetime: 1184, date: 1082, str: 0}
+"""Types of PostgreSQL by Python's; text is left to the server, as psycopg leaves it."""
+_prepared: WeakKeyDictionary[psycopg.Connection[Any], set[bytes]] = WeakKeyDictionary()
+
+
+def whole(*statements: str, params: Mapping[str, Any]) -> list[list[tuple[Any, ...]]]:
+    """Run several prepared statements as one transaction of their own, BEGIN to COMMIT, in one round trip.
+
+    Each sees what the ones before it did, and what others committed while they waited. All of it is committed
+    when this returns and nothing when it raises. Inside a transaction (a test's) they run as `together` does.
+    `params`: int, str, bytes, date, datetime. Raises Django's database errors.
+    """
+    if connection.in_atomic_block:
+        with transaction.atomic():
+            return together(*statements, params=params)
+    connection.close_if_health_check_failed()
+    connection.ensure_connection()
+    link: psycopg.Connection[tuple[Any, ...]] = connection.connection
+    with connection.wrap_database_errors:
+        try:
+            return _whole(link, statements, params)
+        except InvalidSqlStatementName:  # psycopg discards prepared statements after a rollback, ours too
+            _prepared.pop(link, None)
+            return _whole(link, statements, params)
+
+
+def _whole(
+    link: psycopg.Connection[Any], statements: Sequence[str], params: Mapping[str, Any]
+) -> list[list[tuple[Any, ...]]]:
+    known = _prepared.setdefault(link, set())
+    pg, fresh = link.pgconn, set[bytes]()
+    pg.enter_pipeline_mode()
+    try:
+        for sql in ("BEGIN", *statements, "COMMIT"):
+            name, text, names = _numbered(sql)
+            values = [params[each] for each in names]
+            if name not in known and name not in fresh:
+                pg.send_prepare(name, text, [_TYPES[type(value)] for value in values])
+                fresh.add(name)
+            sent = [_sent(value) for value in values]
+            pg.send_query_prepared(name, sent, [type(value) is bytes for value in values])
+        pg.pipeline_sync()
+        results, error = _results(pg)
+    finally:
+        if pg.status == ConnStatus.OK:
+            pg.exit_pipeline_mode()
+    if error is not None:
+        if pg.transaction_status == TransactionStatus.INERROR:
+            link.rollback()
+        raise error_from_result(error)
+    known |= fresh
+    found = [result for result in results if result.nfields or result.command_status != b""]
+    return [_loaded(link, result) for result in found[1:-1]]
+
+
+@functools.cache
+def _numbered(sql: str) -> tuple[bytes, bytes, tuple[str, ...]]:
+    """Return a name, the statement with $1, $2 … and the names of its parameters in that order."""
+    numbers: dict[str, int] = {}
+    text = _NAMED.sub(lambda found: f"${numbers.setdefault(found[1], len(numbers) + 1)}", sql)
+    name = "whole_" + hashlib.sha256(text.encode()).hexdigest()[:16]
+    return name.encode(), text.encode(), tuple(numbers)
+
+
+def _sent(value: Any) -> bytes:
+    if isinstance(value, bytes):
+        return value
+    return (value.isoformat() if isinstance(value, date) else str(value)).encode()
+
+
+def _results(pg: PGconn) -> tuple[list[PGresult], PGresult | None]:
+    """Wait for all answers of the pipeline; return the good ones and the first that is an error."""
+    waiting, results, error = select.poll(), list[PGresult](), None
+    waiting.register(pg.socket, select.POLLIN)
+    while pg.flush():  # more than the socket takes at once
+        waiting.poll(10)
+        pg.consume_input()
+    while True:
+        while pg.is_busy():
+            waiting.poll()
+            pg.consume_input()
+        result = pg.get_result()
+        if result is None:
+            if pg.status != ConnStatus.OK:
+                raise psycopg.OperationalError("The connection to the database was lost.")
+        elif result.status == ExecStatus.PIPELINE_SYNC:
+            return results, error
+        elif result.status == ExecStatus.FATAL_ERROR:
+            error = error or result
+        else:
+            results.append(result)
+
+
+def _loaded(link: psycopg.Connection[Any], result: PGresult) -> list[tuple[Any, ...]]:
+    reader = Transformer(link)
+    reader.set_pgresult(result)
+    return reader.load_rows(0, result.ntuples, tuple)

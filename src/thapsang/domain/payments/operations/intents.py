@@ -16,7 +16,7 @@ _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 def random_code(length: int) -> str:
     """Return random letters and digits that cannot be guessed or misread."""
-    return "".join(secrets.choice(_ALPHABET) for _ in range(length))
+    return "".join([_ALPHABET[byte & 31] for byte in secrets.token_bytes(length)])
 
 
 @transaction_required

@@ -26,7 +26,7 @@ from thapsang.domain.payments.types import (
     Receipt,
     Settled,
 )
-from thapsang.kit.db.statements import row, together
+from thapsang.kit.db.statements import row, whole
 from thapsang.kit.db.transactions import transaction_required
 
 BANK, CASH = "112", "111"
@@ -114,19 +114,18 @@ def settle(*, payer: Payer, receipt: Receipt) -> Settled:
     return _settled(payment, bills, values)
 
 
-@transaction_required
 def settle_under_key(
     *, customer_code: str, reference: str, receipt: Receipt, key: IdempotencyKey
 ) -> tuple[Payer, Settled | None]:
     """Lock the customer's account, then settle as `settle` does and keep the answer under the client's key.
 
-    Both in one round trip. None when the key was used before. Raises UnknownCustomerError,
-    UnknownReferenceError, AlreadyRecordedError.
+    A transaction of its own, in one round trip: committed when it returns. None when the key was used before.
+    Raises UnknownCustomerError, UnknownReferenceError, AlreadyRecordedError.
     """
     values = _values(customer_code, reference, receipt)
     values |= {"client": key.client_id, "key": key.key, "hash": key.body_hash}
     with _taken_reference():
-        locked, posted = together(LOCK_BY_CODE, SETTLE_UNDER_KEY, params=values)
+        locked, posted = whole(LOCK_BY_CODE, SETTLE_UNDER_KEY, params=values)
     payer = payer_of(locked[0] if locked else None, reference)
     return payer, next((_settled(payment, bills, values) for payment, bills in posted), None)
 
