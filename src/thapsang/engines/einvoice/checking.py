@@ -17,6 +17,7 @@ FORM = re.compile(r"[1-9]")
 VAT_RATE = re.compile(r"\d{1,2}(\.\d{1,2})?%|KCT|KKKNT|KHAC:\d{1,2}(\.\d{1,2})?%")
 """TSuat is text; KCT not taxable, KKKNT not declared."""
 LARGEST_NUMBER = 99_999_999
+_PROMOTION, _DISCOUNT = LineKind.PROMOTION, LineKind.DISCOUNT
 _ID = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,99}")
 _ID_NUMBER = re.compile(r"\d{12}")
 
@@ -67,12 +68,19 @@ def is_tax_code(code: str) -> bool:
 
 def expected_vat(net: int, rate: str) -> int | None:
     """Return the VAT on `net` at a rate given as text, half-up away from zero; None where no rate is named."""
+    basis_points = _basis_points(rate)
+    if basis_points is None:
+        return None
+    vat = divide_half_up(abs(net) * basis_points, 10_000)
+    return vat if net >= 0 else -vat
+
+
+@lru_cache(maxsize=64)
+def _basis_points(rate: str) -> int | None:
     match = re.search(r"(\d+)(?:\.(\d{1,2}))?%", rate)
     if match is None:
         return 0 if rate in {"KCT", "KKKNT"} else None
-    basis_points = int(match[1]) * 100 + int((match[2] or "").ljust(2, "0"))
-    vat = divide_half_up(abs(net) * basis_points, 10_000)
-    return vat if net >= 0 else -vat
+    return int(match[1]) * 100 + int((match[2] or "").ljust(2, "0"))
 
 
 def _present(value: str, element: str) -> None:
@@ -170,9 +178,9 @@ def _line(line: Line, place: str) -> None:
 def _sums(invoice: Invoice) -> None:
     found: dict[str, int] = {}
     for line in invoice.lines:
-        if line.amount is not None and line.kind is not LineKind.PROMOTION:
-            sign = -1 if line.kind is LineKind.DISCOUNT else 1
-            found[line.vat_rate] = found.get(line.vat_rate, 0) + sign * line.amount
+        amount, kind = line.amount, line.kind
+        if amount is not None and kind is not _PROMOTION:
+            found[line.vat_rate] = found.get(line.vat_rate, 0) + (-amount if kind is _DISCOUNT else amount)
     given = {total.vat_rate: total.net for total in invoice.totals}
     if len(given) != len(invoice.totals):
         raise InvoiceError("THTTLTSuat", "a rate stands twice.", "Give each rate one LTSuat.")

@@ -140,10 +140,16 @@ def _lines(lines: tuple[Line, ...]) -> str:
 
 def _line(number: int, line: Line) -> str:
     amount = "" if line.amount is None else f"<ThTien>{line.amount}</ThTien>"
+    extras = _extras(line.extras) if line.extras else ""
     return (
         f"{_label(line.kind, number, line.code, line.name, line.unit)}{_number('SLuong', line.quantity)}"
-        f"{_number('DGia', line.price)}{amount}{_element('TSuat', line.vat_rate)}{_extras(line.extras)}</HHDVu>"
+        f"{_number('DGia', line.price)}{amount}{_rate(line.vat_rate)}{extras}</HHDVu>"
     )
+
+
+@lru_cache(maxsize=64)
+def _rate(vat_rate: str) -> str:
+    return _element("TSuat", vat_rate)
 
 
 @lru_cache(maxsize=4096)
@@ -156,6 +162,8 @@ def _label(kind: LineKind, number: int, code: str, name: str, unit: str) -> str:
 
 
 def _number(name: str, value: int | Decimal | None) -> str:
+    if type(value) is int:
+        return f"<{name}>{value}</{name}>"
     if value is None:
         return ""
     if isinstance(value, Decimal):
@@ -169,8 +177,7 @@ def _number(name: str, value: int | Decimal | None) -> str:
 def _totals(invoice: Invoice) -> str:
     rates = "".join(
         [
-            f"<LTSuat>{_element('TSuat', total.vat_rate)}<ThTien>{total.net}</ThTien>"
-            f"<TThue>{total.vat}</TThue></LTSuat>"
+            f"<LTSuat>{_rate(total.vat_rate)}<ThTien>{total.net}</ThTien><TThue>{total.vat}</TThue></LTSuat>"
             for total in invoice.totals
         ]
     )
