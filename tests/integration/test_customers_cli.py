@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from tests.factories.customers import make_place, make_supplied
 from thapsang.interfaces.cli import customers, demo, keys
 from thapsang.kit.privacy import cipher
+from thapsang.kit.identity.access import STAFF
 
 runner = CliRunner()
 
@@ -54,7 +55,11 @@ def test_keys(settings) -> None:
     assert supplied.customer_id
 
 
+@pytest.mark.django_db(transaction=True)
 def test_logins() -> None:
-    people = json.loads(runner.invoke(demo.app, ["logins", "--json"]).stdout)["customers"]
+    both = json.loads(runner.invoke(demo.app, ["logins", "--json"]).stdout)
+    people, staff = both["customers"], both["staff"]
+    assert {member["role"] for member in staff} == {role.value for role in STAFF}
+    assert all(len(member["code"]) == 6 and member["password"] for member in staff)
     assert len(people) >= 5 and all(person["phone"].startswith("09") for person in people)
     assert len({person["customer_code"] for person in people}) == len(people)

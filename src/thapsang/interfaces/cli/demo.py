@@ -19,6 +19,7 @@ from thapsang.journeys.load_demo import load as load_province
 from thapsang.journeys.load_demo import logins as known_people
 from thapsang.kit.db.transactions import transaction
 from thapsang.kit.identity import demonstration
+from thapsang.kit.identity.staff import StaffError
 
 app = typer.Typer(
     help="The demonstration province: invented people, published proportions.", no_args_is_help=True
@@ -83,8 +84,12 @@ def logins(as_json: bool = typer.Option(False, "--json", help="Print as JSON."))
     Staff sign in at /console/ with the code of an authenticator app: the one it shows now is printed as well.
     """
     people = known_people()
-    with database(), transaction():
-        staff = demonstration.add_people(at=timezone.now())
+    try:
+        with database(), transaction():
+            staff = demonstration.add_people(at=timezone.now())
+    except StaffError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
     if as_json:
         both = {"customers": people, "staff": [asdict(login) for login in staff]}
         typer.echo(json.dumps(both, ensure_ascii=False))

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from django.urls import path
 
-from thapsang.interfaces.portal.views import account, bills, landing, looking_up, paying, prices, signing_in
+from thapsang.interfaces.portal.views import (
+    account,
+    bills,
+    consents,
+    landing,
+    looking_up,
+    paying,
+    prices,
+    signing_in,
+)
 
 app_name = "portal"
 urlpatterns = [
@@ -19,6 +28,7 @@ urlpatterns = [
     path("sign-out/", signing_in.sign_out, name="sign-out"),
     path("home/", bills.home, name="home"),
     path("account/", account.account, name="account"),
+    path("account/consents/", consents.consents, name="consents"),
     path("bills/", bills.bills, name="bills"),
     path("bills/<str:code>/", bills.bill, name="bill"),
     path("bills/<str:code>/pdf/", bills.pdf, name="bill-pdf"),
