@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
+import re
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -13,7 +16,9 @@ from tests.factories.payments import Debtor, make_bill
 from thapsang.domain.billing.types import bill_code
 from thapsang.domain.ledger import operations as ledger
 from thapsang.domain.payments import queries as payments
-from thapsang.journeys.pay_bill import start_payment
+from thapsang.domain.payments.types import IdempotencyKey
+from thapsang.interfaces.portal.views.signing_in import BACKEND as SIGNED_IN_BY
+from thapsang.journeys.pay_bill import confirm_bank_payment, start_payment
 from thapsang.kit.db.transactions import transaction
 from thapsang.kit.identity.people import customer_user
 
@@ -113,8 +118,6 @@ def test_no_redirect_leaves_the_site(people, monkeypatch):
 
 
 def test_a_phone_that_moved_on_opens_nothing_any_more(people, mine):
-    from django.db import connection
-
     me, _ = people
     path = f"/bills/{bill_code(me.bills[0])}/pay/"
     assert mine.get(path).status_code == 200
@@ -136,3 +139,99 @@ def test_english_on_a_phone_set_to_english_is_asked_for_not_guessed(db):
     assert b'lang="vi"' in client.get("/").content
     client.post("/language/", {"language": "en"})
     assert b'lang="en"' in client.get("/").content
+
+
+def test_a_kept_page_opens_to_its_own_reader_alone(people, mine):
+    me, them = people
+    path = f"/bills/{bill_code(me.bills[0])}/"
+    page = mine.get(path)
+    assert page.status_code == 200 and "108.000" in page.content.decode()
+    assert page.headers["Cache-Control"] == "no-store, private, max-age=0"
+    stranger = Client()
+    stranger.force_login(customer_user(phone=THEIRS), backend=BACKEND)
+    assert stranger.get(path).status_code == 404
+    assert stranger.get(f"/bills/{bill_code(them.bills[0])}/").status_code == 200
+    assert Client().get(path).status_code == 302
+
+
+def test_a_payment_shows_on_a_page_that_was_kept(people, mine):
+    me, _ = people
+    path = f"/bills/{bill_code(me.bills[0])}/"
+    assert "đã trả" not in mine.get(path).content.decode()
+    settle(me.code, me.bills[0])
+    assert "đã trả" in mine.get(path).content.decode()
+
+
+def settle(customer: str, bill: int) -> None:
+    """Pay a bill at the bank."""
+    started = start_payment(customer_code=customer, method="vietqr", at=timezone.now(), bill_ids=[bill])
+    confirm_bank_payment(
+        key=IdempotencyKey("bank", "k1", b""), provider_reference="X1", intent_reference=started.reference,
+        customer_code=customer, amount=started.amount, paid_at=timezone.now(), at=timezone.now(),
+    )  # fmt: skip
+
+
+def test_a_session_ends_in_every_process_at_once(people, mine):
+    me, _ = people
+    path = f"/bills/{bill_code(me.bills[0])}/"
+    assert mine.get(path).status_code == 200
+    elsewhere = Client()
+    elsewhere.cookies["sessionid"] = mine.cookies["sessionid"].value
+    elsewhere.post("/sign-out/")
+    assert mine.get(path).status_code == 302
+
+
+def test_a_customer_locked_out_sees_nothing_any_more(people, db):
+    me, _ = people
+    path, user, client = f"/bills/{bill_code(me.bills[0])}/", customer_user(phone=MINE), Client()
+    client.force_login(user, backend=SIGNED_IN_BY)
+    assert client.get(path).status_code == 200
+    user.is_active = False
+    user.save()
+    assert client.get(path).status_code == 302
+
+
+def test_the_token_on_a_kept_page_is_the_readers_own_and_works(people):
+    me, _ = people
+    path, tokens = f"/bills/{bill_code(me.bills[0])}/", []
+    for _ in range(2):
+        client = Client(enforce_csrf_checks=True)
+        client.force_login(customer_user(phone=MINE), backend=SIGNED_IN_BY)
+        (token,) = re.findall(
+            r'name="csrfmiddlewaretoken" value="(\w{64})"', client.get(path).content.decode()
+        )
+        assert client.post("/language/", {"language": "en", "csrfmiddlewaretoken": token}).status_code == 302
+        assert b'lang="en"' in client.get(path).content
+        tokens.append(token)
+    assert tokens[0] != tokens[1]
+
+
+def test_a_page_reads_the_same_compressed_or_not(people, mine):
+    me, _ = people
+    path = f"/bills/{bill_code(me.bills[0])}/"
+    packed = mine.get(path, headers={"Accept-Encoding": "gzip, br"})
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert {"Accept-Encoding", "Cookie"} <= {name.strip() for name in packed.headers["Vary"].split(",")}
+
+    def text(content: bytes) -> bytes:
+        return re.sub(rb'value="\w{64}"', b"", content)
+
+    assert text(gzip.decompress(packed.content)) == text(mine.get(path).content)
+
+
+def test_a_bill_has_one_address(people, mine):
+    me, _ = people
+    code = bill_code(me.bills[0])
+    for other in (f"/bills/{code.lower()}/", f"/bills/{code}/?from=sms", f"/bills/{me.bills[0]}/"):
+        answer = mine.get(other)
+        assert (answer.status_code, answer.headers["Location"]) == (302, f"/bills/{code}/"), other
+
+
+def test_a_bill_shows_though_its_policy_is_of_a_format_unknown_here(people, mine):
+    with connection.cursor() as sql:
+        sql.execute("SELECT content FROM tariffs_policyversion")
+        assert sql.fetchone()[0] == "{}"  # nothing of it can be read
+    me, _ = people
+    page = mine.get(f"/bills/{bill_code(me.bills[0])}/")
+    assert page.status_code == 200 and "Giá theo" not in page.content.decode()
+    assert mine.get(f"/bills/{bill_code(me.bills[0])}/pdf/").content.startswith(b"%PDF")

@@ -9,6 +9,7 @@ import pytest
 
 from tests.factories.rating import REFERENCE
 from thapsang.domain.tariffs import operations, queries
+from thapsang.domain.tariffs.models import PolicyVersion
 from thapsang.engines.rating import load_book
 from thapsang.kit.db.transactions import TransactionRequiredError, transaction
 
@@ -36,6 +37,51 @@ def test_an_old_version_is_read_from_what_was_kept() -> None:
     version = operations.keep_version(fictional, NOW)
     assert queries.book_of(version) == fictional
     assert queries.reference(version, 1) == fictional.reference(1)
+
+
+def kept_otherwise(change: Any) -> tuple[int, Any]:
+    """Keep the fictional policy as another release might have kept it; give its number and its book."""
+    book = load_book(REFERENCE)
+    content = operations.content_of(book)
+    change(content)
+    version = PolicyVersion.objects.create(
+        sha256="other", distributor="reference", content=content, first_used_at=NOW
+    )
+    return version.pk, book
+
+
+@pytest.mark.django_db
+def test_what_is_kept_says_its_format() -> None:
+    version = operations.keep_version(load_book(REFERENCE), NOW)
+    assert PolicyVersion.objects.get(pk=version).content["format"] == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("form", [2, None])
+def test_the_law_of_a_version_of_another_format_is_shown_as_it_was_kept(form: int | None) -> None:
+    version, book = kept_otherwise(lambda content: content.update(format=form, files={"new": ["shape"]}))
+    with pytest.raises(queries.UnreadablePolicyVersionError, match="Its bills stand as issued"):
+        queries.book_of(version)
+    for language in ("vi", "en"):
+        told = queries.citations(policy_version_id=version, language=language)
+        same = operations.keep_version(book, NOW)
+        assert told == queries.citations(policy_version_id=same, language=language) and told
+    assert queries.vat_citation(policy_version_id=version, last_day=date(2030, 2, 1)) is None
+
+
+@pytest.mark.django_db
+def test_files_this_release_refuses_do_not_hide_the_law() -> None:
+    version, book = kept_otherwise(lambda content: content.update(files={"reference/tariffs/x.yaml": {"kind": "?"}}))
+    with pytest.raises(queries.UnreadablePolicyVersionError):
+        queries.book_of(version)
+    assert len(queries.citations(policy_version_id=version)) == len(book.references)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("references", [None, "words", [1, {}, {"number": "x"}, {"number": 1, "date": "soon"}]])
+def test_a_version_nothing_can_be_read_of_has_no_law(references: object) -> None:
+    version, _ = kept_otherwise(lambda content: content.update(format=9, references=references))
+    assert queries.citations(policy_version_id=version) == {}
 
 
 @pytest.mark.django_db

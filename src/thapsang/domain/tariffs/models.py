@@ -15,7 +15,7 @@ class PolicyVersion(models.Model):
     sha256 = models.CharField(max_length=64, unique=True)
     distributor = models.CharField(max_length=40)
     content = models.JSONField()
-    """The parsed files: {path under policies/: content}."""
+    """`format` (types.FORMAT), `files` {path under policies/: content}, `references` as the files cite them."""
     first_used_at = models.DateTimeField()
 
     def __str__(self) -> str:

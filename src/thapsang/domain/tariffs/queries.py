@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -9,12 +10,26 @@ from pathlib import Path
 from django.conf import settings
 
 from thapsang.domain.tariffs.models import PolicyVersion
-from thapsang.domain.tariffs.types import CategoryPrices, Citation, PriceRow, PriceTable, TierView
-from thapsang.engines.rating import Edition, Reference, Tariff, TariffBook, book_from_content, load_book
+from thapsang.domain.tariffs.types import FORMAT, CategoryPrices, Citation, PriceRow, PriceTable, TierView
+from thapsang.engines.rating import (
+    Edition,
+    PolicyError,
+    Reference,
+    Tariff,
+    TariffBook,
+    book_from_content,
+    load_book,
+)
+
+_TEXTS = ("code", "document", "document_en", "article", "article_en", "doubt", "doubt_en", "confidence")
 
 
 class UnknownPolicyVersionError(LookupError):
     """No policy version has this id."""
+
+
+class UnreadablePolicyVersionError(LookupError):
+    """A policy version is kept in a format this release does not read; its law can still be shown."""
 
 
 class NoPricesError(LookupError):
@@ -35,17 +50,39 @@ def _book_in(folder: Path) -> TariffBook:
 
 
 def book_of(policy_version_id: int) -> TariffBook:
-    """Return the book a bill was rated with; raises UnknownPolicyVersionError."""
+    """Return the book a bill was rated with.
+
+    Raises UnknownPolicyVersionError, or UnreadablePolicyVersionError for one of a format that is not read here.
+    """
     return _kept_book(policy_version_id)
 
 
 @lru_cache(maxsize=16)
 def _kept_book(policy_version_id: int) -> TariffBook:
+    version, book = _version(policy_version_id), current_book()
+    if book.sha256 == version.sha256:
+        return book
+    form = version.content.get("format")
+    if form != FORMAT:
+        raise UnreadablePolicyVersionError(_unreadable(policy_version_id, f"format {form}, not {FORMAT}"))
+    try:
+        return book_from_content(version.content["files"])
+    except PolicyError as error:
+        raise UnreadablePolicyVersionError(_unreadable(policy_version_id, str(error))) from error
+
+
+def _unreadable(policy_version_id: int, why: str) -> str:
+    return (
+        f"Policy version {policy_version_id} cannot be read by this release: {why} "
+        "Its bills stand as issued; to derive one anew use the release that rated it."
+    )
+
+
+def _version(policy_version_id: int) -> PolicyVersion:
     version = PolicyVersion.objects.filter(pk=policy_version_id).first()
     if version is None:
         raise UnknownPolicyVersionError(f"There is no policy version {policy_version_id}.")
-    book = current_book()
-    return book if book.sha256 == version.sha256 else book_from_content(version.content)
+    return version
 
 
 def reference(policy_version_id: int, number: int) -> Reference:
@@ -59,13 +96,42 @@ def citation(*, policy_version_id: int, number: int, language: str = "vi") -> Ci
 
 
 def citations(*, policy_version_id: int, language: str = "vi") -> dict[int, Citation]:
-    """Return all references of a policy version by number: one look-up for a whole bill."""
-    return {item.number: _citation(item, language) for item in book_of(policy_version_id).references}
+    """Return all references of a policy version by number: one look-up for a whole bill.
+
+    A version of another format gives the law as it was kept with it, as far as that can be read: a page shows
+    the bill in any case. Raises UnknownPolicyVersionError.
+    """
+    return dict(_citations(policy_version_id, language))
+
+
+@lru_cache(maxsize=32)
+def _citations(policy_version_id: int, language: str) -> dict[int, Citation]:
+    try:
+        references = book_of(policy_version_id).references
+    except UnreadablePolicyVersionError:
+        references = tuple(_told(_version(policy_version_id).content.get("references")))
+    return {item.number: _citation(item, language) for item in references}
+
+
+def _told(kept: object) -> Iterator[Reference]:
+    """Read references as they were kept; what is not one is left out."""
+    for entry in kept if isinstance(kept, list) else []:
+        try:
+            texts = {name: str(entry.get(name, "")) for name in _TEXTS}
+            yield Reference(number=int(entry["number"]), date=date.fromisoformat(entry["date"]), **texts)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            continue
 
 
 def vat_citation(*, policy_version_id: int, last_day: date, language: str = "vi") -> Citation | None:
-    """Return the legal basis of the VAT rate of a bill by its last billed day; None when the rate is unknown."""
-    book = book_of(policy_version_id)
+    """Return the legal basis of the VAT rate of a bill by its last billed day.
+
+    None when the rate is unknown, or the version is of a format that is not read here.
+    """
+    try:
+        book = book_of(policy_version_id)
+    except UnreadablePolicyVersionError:
+        return None
     vat = book.vat_on(last_day)
     return _citation(book.reference(vat.reference), language) if vat else None
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+FORMAT = 1
+"""Of the kept content of a policy version. A release that reads tariff files otherwise gets a higher number, and
+either converts the older ones or leaves them to `queries.citations`, which shows their law in any format."""
+
 
 @dataclass(frozen=True)
 class Citation:

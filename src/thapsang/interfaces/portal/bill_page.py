@@ -15,7 +15,7 @@ from thapsang.domain.metering import queries as metering
 from thapsang.domain.payments import queries as payments
 from thapsang.domain.tariffs import queries as tariffs
 from thapsang.interfaces.shared import bill_words
-from thapsang.interfaces.shared.charts import MonthBar, month_chart
+from thapsang.interfaces.shared.charts import MonthBar, month_chart, month_table
 
 if TYPE_CHECKING:
     from thapsang.domain.billing.types import BillDetail, BillView
@@ -49,6 +49,7 @@ class BillPage:
     stretches: list[bill_words.Stretch]
     bars: list[MonthBar]
     chart: SafeString
+    table: SafeString
     has_last_year: bool
     has_estimate: bool
 
@@ -75,6 +76,7 @@ def bill_page(detail: BillDetail, row: BillRow, point: SupplyPointView) -> BillP
         stretches=bill_words.stretches(detail.lines, bill.net, laws_of(detail)),
         bars=bars,
         chart=month_chart(bars, title=gettext("Điện dùng từng tháng"), before_label=gettext("năm trước")),
+        table=month_table(bars),
         has_last_year=any(bar.before is not None for bar in bars),
         has_estimate=any(bar.estimated for bar in bars),
     )

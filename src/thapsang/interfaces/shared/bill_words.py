@@ -56,6 +56,21 @@ class ShownLine:
     """False for reactive power, where kWh and price say nothing to a reader."""
     law: Law | None
 
+    @property
+    def each(self) -> str:
+        """The price in words: "mỗi kWh 1.984 đ"."""
+        return gettext("mỗi kWh %(price)s") % {"price": words.dong(self.price)}
+
+    @property
+    def sum(self) -> str:
+        """The line as a sum: "50 kWh × 1.984 đ = 99.200 đ"."""
+        return f"{words.kwh(self.kwh)} × {words.dong(self.price)} = {words.dong(self.amount)}"
+
+    @property
+    def because(self) -> str:
+        """The law behind the price, in one sentence; empty when none is known."""
+        return gettext("Giá theo %(law)s.") % {"law": self.law.text} if self.law else ""
+
 
 @dataclass(frozen=True)
 class Stretch:

@@ -43,6 +43,24 @@ def month_chart(bars: Sequence[MonthBar], *, title: str, before_label: str) -> S
     )
 
 
+def month_table(bars: Sequence[MonthBar]) -> SafeString:
+    """Write the rows of the table beside the chart, the newest month first; estimates carry a star."""
+    last_year = any(bar.before is not None for bar in bars)
+    return format_html_join(
+        "",
+        '<tr><th scope="row" class="cap number">{}</th><td class="figure">{}{}</td>'
+        + ('<td class="figure">{}</td></tr>' if last_year else "</tr>"),
+        (
+            (words.month(bar.month), _known(bar.kwh), " *" if bar.estimated else "", _known(bar.before))
+            for bar in reversed(bars)
+        ),
+    )
+
+
+def _known(kwh: int | None) -> str:
+    return "–" if kwh is None else words.number(kwh)
+
+
 class _Scale:
     """Where a month and a quantity stand on the drawing."""
 

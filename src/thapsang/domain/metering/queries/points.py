@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -143,6 +144,8 @@ class _Dial:
     start: date
     end: date | None
     readings: list[tuple[date, int, str]]
+    days: list[date]
+    """The days of the readings."""
 
 
 def monthly_usage(*, supply_point_id: int, months: int = 25, until: date) -> list[MonthUsage]:
@@ -173,7 +176,8 @@ def _dials(readings: Iterable[tuple[Any, ...]]) -> list[_Dial]:
         lines = list(group)
         _, _, kind, digits, installation, multiplier, start, end, *_ = lines[0]
         values = [(line[8], line[9], line[10]) for line in lines]
-        dials.append(_Dial(kind, digits, installation, multiplier, start, end, values))
+        days = [line[8] for line in lines]
+        dials.append(_Dial(kind, digits, installation, multiplier, start, end, values, days))
     banded = {dial.installation for dial in dials if dial.kind in BANDS}
     return [dial for dial in dials if dial.kind in BANDS or dial.installation not in banded]
 
@@ -198,7 +202,7 @@ def _month(
 
 def _near(dial: _Dial, day: date, boundary: date, policy: ReadingPolicy) -> tuple[date, int, str] | None:
     """Return the reading that stands for a boundary: within the tolerance at a regular one (as in bulk)."""
-    allowed = policy.tolerance_days if day == boundary else 0
-    near = [(abs((at - day).days), at, value, quality) for at, value, quality in dial.readings]
-    near = [reading for reading in near if reading[0] <= allowed]
-    return min(near)[1:] if near else None
+    allowed = timedelta(days=policy.tolerance_days if day == boundary else 0)
+    begin = bisect_left(dial.days, day - allowed)
+    near = dial.readings[begin : bisect_right(dial.days, day + allowed)]
+    return min(near, key=lambda reading: (abs(reading[0] - day), reading)) if near else None
