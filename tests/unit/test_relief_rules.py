@@ -246,6 +246,9 @@ def test_a_reactive_line_keeps_its_price() -> None:
         ([], [listed("directive-16", 1)], "directive-16 has a row without an area"),
         ([], [listed("directive-16", 1, "vinh")], "this list names areas"),
         ([], [listed("directive-16")], "without an area"),
+        ([], [{**listed("directive-16", area="vinh"), "start": None}], "a row without start; fill it in"),
+        ([], [{**listed("directive-16", area="vinh"), "list": None}], "a row without list"),
+        ([], [listed("poor-households", 1, end=date(2014, 1, 1))], "end is not after its start"),
     ],
 )
 def test_facts_that_do_not_fit_are_named(facts: Any, evidence: Any, words: str) -> None:

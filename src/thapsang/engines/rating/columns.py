@@ -175,7 +175,7 @@ def checked(table: pa.Table, schema: pa.Schema, what: str) -> tuple[pa.Table, Ar
 
 
 def _typed(column: pa.ChunkedArray, field: pa.Field, what: str) -> pa.Array:
-    array = column.combine_chunks()
+    array = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()  # combining copies
     array = array.chunk(0) if isinstance(array, pa.ChunkedArray) else array
     if pa.types.is_dictionary(array.type) and field.type == pa.string():
         return array

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from thapsang.engines.money import divide_half_up
 from thapsang.engines.rating import TariffBook, rate
 from thapsang.engines.rating.cells import lookup
-from thapsang.engines.rating.columns import TERMS, checked
+from thapsang.engines.rating.columns import numbers, places
 from thapsang.engines.rating.tables import REACTIVE, TIER, Array
 from thapsang.engines.relief.book import Benefit, Rule, Validity
 from thapsang.engines.relief.conditions import Situation, inside_days
@@ -36,13 +36,19 @@ class Moved:
 
 @dataclass
 class RatedLines:
-    """Rated lines of a block, and where each bill's lines begin."""
+    """Rated lines of a block in order of point, and the points of its bills."""
 
-    offsets: Array
+    points: Array
+    owner: Array
     kind: Array
     tier: Array
     kwh: Array
     price: Array
+
+    @cached_property
+    def offsets(self) -> Array:
+        """Where each bill's lines begin, and the end of the last."""
+        return np.append(np.searchsorted(self.owner, self.points), len(self.owner))
 
     def sums(self, column: Array) -> Array:
         """Return the sum of a line column for each bill."""
@@ -63,27 +69,36 @@ class Money:
 
 
 def rate_moved(
-    book: TariffBook, rule: Rule, usage: pa.Table, terms: pa.Table, candidates: pa.Array | None
+    book: TariffBook, rule: Rule, usage: pa.Table, terms: pa.Table, candidates: Array | None
 ) -> Moved:
     """Rate again, with the rule's price list, every point that has terms of the categories it moves.
 
     `candidates` are the points whose use the rule names, or None when it asks for no use.
     """
-    terms, _ = checked(terms, TERMS, "terms")
-    moving = sorted({category for group in rule.who for category in group.categories})
-    touched = pc.is_in(pc.cast(terms["category"], pa.string()), value_set=pa.array(moving, pa.string()))
-    points = pc.unique(terms.filter(touched)["point"])
+    words = book.tables.categories
+    category = places(terms, "category", words)
+    moving = {words.index(name) for group in rule.who for name in group.categories}
+    touched = np.array([place in moving for place in range(len(words))] + [False]).take(category, mode="wrap")
+    points = np.unique(numbers(terms, "point")[touched])
     if candidates is not None:
-        points = points.filter(pc.is_in(points, value_set=candidates))
-    terms, touched = (x.filter(pc.is_in(terms["point"], value_set=points)) for x in (terms, touched))
-    category = pc.if_else(touched, rule.what.category, pc.cast(terms["category"], pa.string()))
-    place = terms.schema.get_field_index("category")
+        points = np.intersect1d(points, candidates)
+    rows = _rows_of(terms, points)
+    moved = np.where(touched, words.index(rule.what.category), category)[rows]
+    column = pa.DictionaryArray.from_arrays(pa.array(moved, mask=moved < 0), pa.array(words, pa.string()))
     bills = rate(
         book,
-        usage.filter(pc.is_in(usage["point"], value_set=points)),
-        terms.set_column(place, "category", category),
+        usage.take(pa.array(_rows_of(usage, points))),
+        terms.take(pa.array(rows)).set_column(terms.schema.get_field_index("category"), "category", column),
     ).bills
     return Moved(bills["point"].to_numpy(), bills["net"].to_numpy())
+
+
+def _rows_of(table: pa.Table, points: Array) -> Array:
+    """Return the rows of a table that belong to the points, which are in ascending order."""
+    owner = numbers(table, "point")
+    place = np.searchsorted(points, owner)
+    rows: Array = np.flatnonzero(np.append(points, -1).take(place) == owner) if len(points) else place[:0]
+    return rows
 
 
 def granted(

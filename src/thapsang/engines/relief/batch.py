@@ -8,11 +8,10 @@ from datetime import date
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from thapsang.engines.money import share
-from thapsang.engines.rating import PROBLEMS, TariffBook, rate_blocks
-from thapsang.engines.rating.columns import Terms, terms_of
+from thapsang.engines.rating import PROBLEMS, TERMS, USAGE, TariffBook, rate_blocks
+from thapsang.engines.rating.columns import Terms, checked, terms_of
 from thapsang.engines.rating.tables import Array
 from thapsang.engines.relief.amounts import Money, Moved, RatedLines, granted, rate_moved
 from thapsang.engines.relief.book import Programme, ReliefBook, Rule, Validity
@@ -93,7 +92,7 @@ def relieve_blocks(
 ) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch, pa.RecordBatch]]:
     """Yield (adjustments, lines, problems) of a block of points at a time, so that memory stays bounded."""
     run = _Run(book, reliefs, facts_of(facts, evidence, reliefs), bill_month, invoice_date, observer)
-    run.prepare(usage, terms, facts)
+    run.prepare(usage, terms)
     for bills, lines, problems in rate_blocks(book, usage, terms):
         adjustments, found, unpriced = run.block(bills, lines)
         yield adjustments, found, _joined(problems, unpriced)
@@ -120,8 +119,9 @@ class _Run:
     moved: dict[int, Moved] = field(default_factory=dict)
     voltage: tuple[Array, Array] | None = None
 
-    def prepare(self, usage: pa.Table, terms: pa.Table, facts: pa.Table) -> None:
+    def prepare(self, usage: pa.Table, terms: pa.Table) -> None:
         """Choose the rules, rate again what price lists move, and find voltages when a rule asks for one."""
+        usage, terms = checked(usage, USAGE, "usage")[0], checked(terms, TERMS, "terms")[0]
         self.live = [
             (programme, rule)
             for programme in self.reliefs.programmes
@@ -130,10 +130,18 @@ class _Run:
         ]
         for _, rule in self.live:
             if rule.what.kind == "price-list" and self._can_hold(rule.valid):
-                self.moved[id(rule)] = rate_moved(self.book, rule, usage, terms, _candidates(rule, facts))
+                self.moved[id(rule)] = rate_moved(self.book, rule, usage, terms, self._candidates(rule))
         if any(group.voltages for _, rule in self.live for group in rule.who):
             rows = terms_of(terms, self.book.tables.categories, self.book.tables.voltages)
             self.voltage = _keys(rows), rows.voltage
+
+    def _candidates(self, rule: Rule) -> Array | None:
+        """Return the points whose use a rule names, or None when one of its alternatives asks for no use."""
+        if not all(group.uses for group in rule.who):
+            return None
+        uses = [place for place, use in enumerate(self.reliefs.uses) if any(use in g.uses for g in rule.who)]
+        points: Array = self.facts.point[np.isin(self.facts.use, uses)]
+        return points
 
     def _can_hold(self, valid: Validity) -> bool:
         """Tell whether a rule can hold for this bill month and invoice date; days of use are asked later."""
@@ -187,20 +195,11 @@ def _keys(rows: Terms) -> Array:
     return keys
 
 
-def _candidates(rule: Rule, facts: pa.Table) -> pa.Array | None:
-    """Return the points whose use a rule names, or None when one of its alternatives asks for no use."""
-    if not all(group.uses for group in rule.who):
-        return None
-    uses = pa.array(sorted({use for group in rule.who for use in group.uses}), pa.string())
-    named = pc.is_in(pc.cast(facts["use"], pa.string()), value_set=uses)
-    return pc.unique(facts["point"].filter(named).cast(pa.int64()))
-
-
 def _money(bills: pa.RecordBatch, lines: pa.RecordBatch) -> Money:
-    net, owner = bills["net"].to_numpy(), lines["point"].to_numpy()
-    offsets = np.append(np.searchsorted(owner, bills["point"].to_numpy()), len(owner))
+    net = bills["net"].to_numpy()
     rated = RatedLines(
-        offsets,
+        bills["point"].to_numpy(),
+        lines["point"].to_numpy(),
         lines["kind"].indices.to_numpy(),
         lines["tier"].to_numpy(),
         lines["kwh"].to_numpy(),

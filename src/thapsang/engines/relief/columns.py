@@ -94,6 +94,10 @@ class Facts:
         if not len(self.point):
             nothing = np.full(len(points), -1, np.int16)
             return nothing, nothing
+        first = int(np.searchsorted(self.point, points[:1]).sum())  # 0 for no points
+        run = slice(first, first + len(points))
+        if np.array_equal(self.point[run], points):  # a fact for each, as a register gives them
+            return self.use[run], self.area[run]
         row = np.minimum(np.searchsorted(self.point, points), len(self.point) - 1)
         known = self.point.take(row) == points
         return np.where(known, self.use.take(row), -1), np.where(known, self.area.take(row), -1)
@@ -107,6 +111,8 @@ def facts_of(facts: pa.Table, evidence: pa.Table, book: ReliefBook) -> Facts:
     """
     facts, _ = checked(facts, FACTS, "facts")
     evidence, _ = checked(evidence, EVIDENCE, "evidence")
+    _filled(facts, ("point",), "facts")
+    _filled(evidence, ("list", "start"), "evidence")
     _known_words(facts, "use", book.uses, "facts")
     _known_words(evidence, "list", book.lists, "evidence")
     areas = tuple(sorted(value for value in pc.unique(evidence["area"]).to_pylist() if value is not None))
@@ -117,6 +123,14 @@ def facts_of(facts: pa.Table, evidence: pa.Table, book: ReliefBook) -> Facts:
     if len(point) > 1 and bool((point[1:] == point[:-1]).any()):
         raise ReliefInputError("The facts table has a point twice; give each point one row.")
     return Facts(point, use[order], area[order], len(areas), _lists(evidence, areas, book))
+
+
+def _filled(table: pa.Table, names: tuple[str, ...], what: str) -> None:
+    for name in names:
+        if table[name].null_count:
+            raise ReliefInputError(
+                f"The {what} table has a row without {name}; fill it in or leave the row out."
+            )
 
 
 def _known_words(table: pa.Table, name: str, known: dict[str, Known], what: str) -> None:
@@ -136,6 +150,10 @@ def _lists(evidence: pa.Table, areas: tuple[str, ...], book: ReliefBook) -> dict
     end = np.where(
         pc.is_valid(evidence["end"]).to_numpy(zero_copy_only=False), numbers(evidence, "end"), LAST_DAY
     )
+    if bool((end <= start).any()):
+        raise ReliefInputError(
+            "The evidence has a row whose end is not after its start; the end is exclusive."
+        )
     found: dict[str, Stays] = {}
     for place, known in enumerate(book.lists.values()):
         rows = np.flatnonzero(code == place)

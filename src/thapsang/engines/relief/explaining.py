@@ -9,9 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from thapsang.engines.policies import Doubt, Reference
-from thapsang.engines.rating import TariffBook
+from thapsang.engines.rating import TERMS, USAGE, TariffBook
+from thapsang.engines.rating.columns import checked
 from thapsang.engines.relief.batch import Verdict, relieve_blocks
 from thapsang.engines.relief.book import ReliefBook, Rule
+from thapsang.engines.relief.columns import EVIDENCE, FACTS
 from thapsang.engines.relief.conditions import conditions
 
 
@@ -67,15 +69,15 @@ def why(
     Takes the tables of `relieve`. A point that cannot be rated has no rules, only the codes of its problems.
     """
     seen: list[Verdict] = []
+    evidence, _ = checked(evidence, EVIDENCE, "evidence")
+    owner = evidence["point"]
     blocks = relieve_blocks(
         book,
         reliefs,
-        _only(usage, point),
-        _only(terms, point),
-        _only(facts, point),
-        evidence.filter(
-            pc.or_(pc.equal(evidence["point"], point).fill_null(False), pc.is_null(evidence["point"]))
-        ),
+        _only(checked(usage, USAGE, "usage")[0], point),
+        _only(checked(terms, TERMS, "terms")[0], point),
+        _only(checked(facts, FACTS, "facts")[0], point),
+        evidence.filter(pc.or_(pc.is_null(owner), pc.equal(owner, point).fill_null(False))),
         bill_month=bill_month,
         invoice_date=invoice_date,
         observer=seen.append,
