@@ -137,6 +137,19 @@ def test_other_softwares_habits_pass() -> None:
     assert validate(foreign.encode()) == []
 
 
+def test_an_indented_file_passes_and_its_lines_are_told() -> None:
+    root = etree.fromstring(PLAIN.encode())
+    etree.indent(root)
+    text = etree.tostring(root, encoding="unicode")
+    assert validate(text.encode()) == []
+    wrong = text.replace("<ThTien>102500<", "<ThTien>x<", 1)
+    (problem,) = validate(wrong.encode())
+    assert problem.line == 1 + wrong[: wrong.index("<ThTien>x<")].count("\n")
+    assert problem.element.endswith("HHDVu[2]/ThTien")
+    stray = text.replace("</NBan>", "</NBan>chữ lạc", 1)
+    assert validate(stray.encode())
+
+
 @pytest.mark.parametrize(
     ("data", "code"),
     [

@@ -138,6 +138,8 @@ def test_a_certificate_of_another_tax_code_or_time_is_refused() -> None:
     late = sign(invoice(), signer(), at=SIGNED_AT + timedelta(days=300))
     assert only(late).cause == "certificate-time"
     assert only(sign(invoice(), signer(tax_code=""), at=SIGNED_AT)).genuine
+    assert only(sign(invoice(), signer(tax_code="9900000104-001"), at=SIGNED_AT)).genuine
+    assert only(sign(invoice(), signer(tax_code="040190000001"), at=SIGNED_AT)).cause == "other-signer"
 
 
 def parts(signed: bytes) -> tuple[bytes, bytes]:
@@ -211,6 +213,8 @@ def test_signatures_with_parts_missing_or_doubled(signed: bytes) -> None:
         "signature-shape": re.sub(rb"<ds:SignatureValue>.*</ds:SignatureValue>", b"", signed, flags=re.DOTALL),
     }  # fmt: skip
     assert {cause: only(data).cause for cause, data in cut.items()} == {cause: cause for cause in cut}
+    doubled = seal.replace(b"<NBan>", b"<NBan></NBan><NBan>")
+    assert only(signed.replace(seal, doubled)).cause == "several-signatures"
     many = b'<ds:Transform Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"></ds:Transform>'
     assert only(changed(signed, many, many * 3)).cause == "algorithm"
 

@@ -204,6 +204,7 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
     ({"totals": (RateTotal("8%", 439_701, 35_176),)}, "THTTLTSuat/LTSuat/ThTien"),
     ({"totals": (RateTotal("8%", 439_700, 35_178),)}, "LTSuat/TThue"),
     ({"totals": (RateTotal("8%", 439_700, 35_176),) * 2}, "THTTLTSuat"),
+    ({"lines": (replace(lines(1)[0], amount=10**15),)}, "TgTTTBSo"),
     ({"related": replace(related(RelationKind.REPLACEMENT), series="?")}, "TTHDLQuan/KHHDCLQuan"),
     ({"related": replace(related(RelationKind.REPLACEMENT), number=0)}, "TTHDLQuan/SHDCLQuan"),
     ({"related": replace(related(RelationKind.REPLACEMENT), number=75_757)}, "TTHDLQuan"),
@@ -253,3 +254,14 @@ def test_leading_zeros_fall_from_the_number_only() -> None:
 def test_the_authoritys_code_stands_outside_what_is_signed() -> None:
     made = draft(invoice())
     assert b"</DLHDon><MCCQT>00ABC</MCCQT>" in hdon(made, code="00ABC")
+
+
+def test_the_inclusive_form_takes_along_what_is_around() -> None:
+    text = b'<a xmlns:u="urn:u" xml:lang="vi" xml:base="x" k="1"><b xml:base="y"><c xml:lang="en"/></b></a>'
+    inner = read(text).at("b")
+    assert inner is not None
+    assert (
+        canonical(inner, INCLUSIVE)
+        == b'<b xmlns:u="urn:u" xml:base="y" xml:lang="vi"><c xml:lang="en"></c></b>'
+    )
+    assert canonical(inner, EXCLUSIVE) == b'<b xml:base="y"><c xml:lang="en"></c></b>'

@@ -17,6 +17,7 @@ FORM = re.compile(r"[1-9]")
 VAT_RATE = re.compile(r"\d{1,2}(\.\d{1,2})?%|KCT|KKKNT|KHAC:\d{1,2}(\.\d{1,2})?%")
 """TSuat is text; KCT not taxable, KKKNT not declared."""
 LARGEST_NUMBER = 99_999_999
+_LARGEST_TOTAL = 10**15
 _PROMOTION, _DISCOUNT = LineKind.PROMOTION, LineKind.DISCOUNT
 _ID = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,99}")
 _ID_NUMBER = re.compile(r"\d{12}")
@@ -189,6 +190,8 @@ def _sums(invoice: Invoice) -> None:
             "THTTLTSuat/LTSuat/ThTien", f"the lines come to {found}, the totals say {given}.",
             "Sum the lines of each rate; a line without TSuat belongs to none.",
         )  # fmt: skip
+    if abs(invoice.total) >= _LARGEST_TOTAL:
+        raise InvoiceError("TgTTTBSo", f"is {invoice.total}.", "An invoice stays below 10^15 đồng: split it.")
     for total in invoice.totals:
         vat = expected_vat(total.net, total.vat_rate)
         if vat is not None and abs(vat - total.vat) > 1:

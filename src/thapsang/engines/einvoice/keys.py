@@ -140,10 +140,18 @@ def check_may_sign(signer: Signer, *, at: datetime, tax_code: str = "") -> Certi
             f"is valid from {facts.valid_from:%Y-%m-%d} until {facts.valid_until:%Y-%m-%d}, not now.",
             "Renew it with the certificate's provider; invoices signed with it now would be void.",
         )
-    if tax_code and facts.tax_code and facts.tax_code.replace("-", "") != tax_code.replace("-", ""):
+    if tax_code and facts.tax_code and not same_taxpayer(facts.tax_code, tax_code):
         raise KeyFileError(
             "certificate",
             f"belongs to tax code {facts.tax_code}, the seller is {tax_code}.",
             "Use the seller's key.",
         )
     return facts
+
+
+def same_taxpayer(one: str, other: str) -> bool:
+    """Tell whether two tax codes are of one taxpayer: a branch (10-3) is its head office's."""
+    first, second = one.replace("-", ""), other.replace("-", "")
+    if len(first) == 12 or len(second) == 12:
+        return first == second
+    return first[:10] == second[:10]

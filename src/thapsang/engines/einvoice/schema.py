@@ -70,8 +70,6 @@ def _type_name(error: xmlschema.XMLSchemaValidationError, node: Node) -> str:
     for candidate in (validator, getattr(validator, "parent", None)):
         if isinstance(candidate, XsdAtomicRestriction) and candidate.name:
             return str(candidate.name)
-        if isinstance(candidate, XsdElement) and candidate.type.name:
-            return str(candidate.type.name)
     found = _schema().find("/".join(_names(node)))
     return str(found.type.name) if isinstance(found, XsdElement) else ""
 

@@ -23,7 +23,13 @@ from cryptography.hazmat.primitives.hashes import SHA256 as SHA256_HASH
 from thapsang.engines.einvoice import signing
 from thapsang.engines.einvoice.c14n import EXCLUSIVE, INCLUSIVE, canonical
 from thapsang.engines.einvoice.errors import EInvoiceError, UnreadableError
-from thapsang.engines.einvoice.keys import SMALLEST_KEY, CertificateFacts, certificate_facts, load_certificate
+from thapsang.engines.einvoice.keys import (
+    SMALLEST_KEY,
+    CertificateFacts,
+    certificate_facts,
+    load_certificate,
+    same_taxpayer,
+)
 from thapsang.engines.einvoice.model import invoice_key
 from thapsang.engines.einvoice.tree import LARGEST_FILE, Node, read
 
@@ -157,11 +163,11 @@ def _find_parts(case: _Case) -> None:
     case.key = invoice_key(
         case.body.value("NDHDon/NBan/MST"), head.value("KHMSHDon"), head.value("KHHDon"), head.value("SHDon")
     )
-    place = case.hdon.at("DSCKS/NBan")
-    signatures = place.elements("Signature", signing.DS) if place else []
+    places = [place for group in case.hdon.elements("DSCKS") for place in group.elements("NBan")]
+    signatures = [found for place in places for found in place.elements("Signature", signing.DS)]
     if not signatures:
         raise _Refused("unsigned", "There is no signature of the seller (DSCKS/NBan/Signature).")
-    if len(signatures) > 1:
+    if len(signatures) > 1 or len(places) > 1:
         raise _Refused("several-signatures", "The seller's place holds more than one signature.")
     case.signature = signatures[0]
 
@@ -235,7 +241,7 @@ def _check_signer(case: _Case, facts: CertificateFacts) -> None:
             f"({facts.valid_from:%Y-%m-%d} to {facts.valid_until:%Y-%m-%d}).",
         )
     seller = case.body.value("NDHDon/NBan/MST")
-    if facts.tax_code and facts.tax_code.replace("-", "") != seller.replace("-", ""):
+    if facts.tax_code and not same_taxpayer(facts.tax_code, seller):
         raise _Refused(
             "other-signer", f"The certificate is of tax code {facts.tax_code}, the seller is {seller}."
         )
