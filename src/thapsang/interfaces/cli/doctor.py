@@ -15,6 +15,7 @@ import typer
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
+from packaging.version import Version
 from rich.console import Console
 from rich.table import Table
 
@@ -44,7 +45,7 @@ def _python() -> Finding:
 def _packages() -> Finding:
     lock = ROOT / "requirements" / "lock.txt"
     pinned = dict(re.findall(r"^([a-z0-9_.-]+)==(\S+)", lock.read_text(), re.M)) if lock.exists() else {}
-    wrong = [name for name, version in pinned.items() if _installed(name) != version]
+    wrong = [name for name, version in pinned.items() if _installed(name) != Version(version)]
     return Finding(
         "packages",
         not wrong,
@@ -53,9 +54,9 @@ def _packages() -> Finding:
     )
 
 
-def _installed(name: str) -> str | None:
+def _installed(name: str) -> Version | None:
     try:
-        return metadata.version(name)
+        return Version(metadata.version(name))
     except metadata.PackageNotFoundError:
         return None
 
