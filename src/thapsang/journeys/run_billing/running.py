@@ -28,7 +28,7 @@ from thapsang.journeys.run_billing.worker import work
 from thapsang.kit.bulk.copy import url
 from thapsang.kit.db.transactions import transaction
 
-GROUP_POINTS = 25_000
+GROUP_POINTS = 50_000
 """Points billed in one transaction, about: large enough for COPY, small enough to repeat (docs/adr/0005)."""
 HELPER_POINTS = 50_000
 """A helper process takes a second or two to start: it pays from about so many points on."""
@@ -128,7 +128,7 @@ def _prepare(period: date, workers: int, at: datetime, *, again: bool) -> tuple[
         billing.open_period(period=period)
         waiting, points = billing.prepare_books(run_id=run_id, again=again)
         accounts = [ledger.open_account(chart=number, code=number) for number in (policy.revenue, policy.vat)]
-    content = None if kept == version else tariffs.book_of(kept).content
+    content = (book if kept == version else tariffs.book_of(kept)).content
     group = max(1, min(GROUP_POINTS, points // (4 * workers)) * waiting // max(points, 1))
     job = Job(
         url=url(), run_id=run_id, period=period, at=at, issued_on=issued_on, due_on=policy.due_on(issued_on),

@@ -24,7 +24,6 @@ import pyarrow as pa
 from thapsang.domain.billing import bulk as billing
 from thapsang.domain.billing.bulk import ClaimedBook
 from thapsang.domain.ledger import bulk as ledger
-from thapsang.domain.tariffs import queries as tariffs
 from thapsang.engines.rating import TariffBook, book_from_content
 from thapsang.journeys.run_billing.computing import compute
 from thapsang.journeys.run_billing.job import Job
@@ -75,7 +74,7 @@ def work(
     `orphaned` is asked between groups: a worker whose parent is gone stops. A book that fails by itself is
     marked failed and does not stop the others.
     """
-    book = book_from_content(job.policy) if job.policy else tariffs.current_book()
+    book = book_from_content(job.policy)
     with Links.open(job.url) as links:
         while not (orphaned and orphaned()):
             claimed = billing.claim_books(links.write, run_id=job.run_id, limit=job.group_books)

@@ -19,7 +19,6 @@ from thapsang.domain.metering.operations import fetching
 from thapsang.domain.metering.operations.staging import stage
 from thapsang.domain.metering.types import (
     BookPeriod,
-    ReadingPolicy,
     book_period,
     dial_use_column,
     reading_policy,
