@@ -1,11 +1,12 @@
 """The bill page at 32 open connections against its floor, a bare answer of the same server.
 
-A database of its own: 900 customers, thirteen months of readings, two billed, most bills paid. Granian with 2 workers; 32
-connections that stay open, each asking again as soon as it is answered, in a process beside the server and the database on the same
-machine. Every connection asks for other customers' pages in turn, each with its reader's own session, as a browser does:
-compressed, with the cookies of an earlier page. `first`: every bill is drawn for the first time; `again`: seen by each worker
-before, as when a customer comes back to pay. Values are the 95th of a hundred in milliseconds, and the processor time of the
-web server's processes for one page, which another load on the machine moves less.
+A database of its own: 900 customers, thirteen months of readings, two billed, most bills paid. Granian with 2 workers;
+32 connections that stay open, each asking again as soon as it is answered, in a process beside the server and the
+database on the same machine. Every connection asks for other customers' pages in turn, each with its reader's own
+session, as a browser does: compressed, with the cookies of an earlier page. `first`: every bill is drawn for the first
+time; `again`: seen by each worker before, as when a customer comes back to pay. Values are the 95th of a hundred in
+milliseconds, and the processor time of the web server's processes for one page, which another load on the machine
+moves less.
 """
 
 from __future__ import annotations
@@ -67,7 +68,8 @@ asked = []
 for reader, pages in bills.items():
     user = customer_user(phone=customers.phone_for_messages(customer_id=reader))
     session = SessionStore()
-    session.update({SESSION_KEY: str(user.pk), BACKEND_SESSION_KEY: BACKEND, HASH_SESSION_KEY: user.get_session_auth_hash()})
+    session.update({SESSION_KEY: str(user.pk), BACKEND_SESSION_KEY: BACKEND})
+    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
     session.create()
     asked += [(page, session.session_key) for page in pages]
 random.Random(1).shuffle(asked)
