@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 
 from tests.factories.customers import make_place, make_supplied
 from thapsang.interfaces.cli import customers, demo, keys
-from thapsang.kit.privacy import cipher
 from thapsang.kit.identity.access import STAFF
+from thapsang.kit.privacy import cipher
 
 runner = CliRunner()
 

@@ -20,6 +20,7 @@ from thapsang.kit.files import operations as files
 pytestmark = pytest.mark.django_db(transaction=True)
 
 AT = datetime(2026, 11, 23, 3, tzinfo=UTC)
+FULL = "serial,register,read_on,value,quality,purpose"
 SEP, OCT, NOV = date(2026, 9, 1), date(2026, 10, 1), date(2026, 11, 1)
 
 
@@ -84,6 +85,7 @@ def test_good_rows_go_in(hung: Any) -> None:
         (1_000_000, NOV, "total", "", "too-many-digits"),
         ("9" * 30, NOV, "total", "", "too-many-digits"),
         (1300, NOV, "total", "E", "bad-quality"),
+        (1300, NOV, "total", "A,giá", "bad-purpose"),
         (1205, OCT, "total", "", "duplicate"),
         (1250, SEP.replace(day=15), "total", "", "above-next"),
     ],
@@ -92,7 +94,8 @@ def test_bad_rows_come_back(
     hung: Any, value: object, day: object, kind: str, quality: str, code: str
 ) -> None:
     before = stored(hung)
-    outcome = load(row(hung, value, day, kind, quality))
+    quality, _, purpose = quality.partition(",")
+    outcome = load(row(hung, value, day, kind, quality) + f",{purpose}", header=FULL)
     assert (outcome.status, outcome.accepted, outcome.rejected) == ("finished", 0, 1)
     assert told(outcome) == [(1, "reject", code)]
     assert stored(hung) == before

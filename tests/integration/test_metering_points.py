@@ -247,8 +247,8 @@ def test_rejections_come_back_as_a_file_that_can_be_mended(settings: Any, tmp_pa
     }  # fmt: skip
     assert [r.row for r in queries.rejections(import_id=done.import_id, code="negative")] == [2]
     lines = "".join(queries.rejected_csv(import_id=done.import_id)).splitlines()
-    assert lines[0] == "\ufeffserial;register;read_on;value;quality;row;code;reason;remedy"
-    assert lines[1].startswith(f"{serial};total;2026-11-01;'=1+1;;1;not-a-number;")
+    assert lines[0] == "\ufeffserial;register;read_on;value;quality;purpose;row;code;reason;remedy;rejection"
+    assert lines[1].startswith(f"{serial};total;2026-11-01;'=1+1;;;1;not-a-number;")
     assert [m.serial for m in queries.missing_readings(read_on=NOV, book=book.code)] == [serial]
     mended = "\n".join([lines[0], lines[1].replace("'=1+1", "555")])
     again = operations.import_file(mended.encode(), name="b.csv", at=AT)

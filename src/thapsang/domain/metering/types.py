@@ -18,6 +18,9 @@ KINDS = ("total", *BANDS, "reactive")
 QUALITIES = ("A", "C", "V")
 """Qualities a file may state: A read, C told by the customer, V checked on the spot (no spike check)."""
 
+PURPOSES = ("", "price")
+"""Purposes a file may state: none, or an interim reading that splits the period where the price changes."""
+
 
 class MeteringPolicyError(ValueError):
     """The policy on readings cannot be used; the message names file, key and remedy."""

@@ -42,9 +42,11 @@ def import_file(
 ) -> None:
     """Import a file of readings: good rows go in, bad rows come back with the reason and what to do.
 
-    Header: serial,register,read_on,value,quality (quality may be left out; separator , ; or tab; UTF-8).
+    Header: serial,register,read_on,value,quality,purpose (the last two may be left out; separator , ; or tab;
+    UTF-8).
     register: total, normal, peak, offpeak, reactive. read_on: YYYY-MM-DD, the day at whose 00:00 the value
     stands. quality: empty or A (read), C (told by the customer), V (checked on the spot, no spike check).
+    purpose: empty, or price for a reading on the day a price changes: the period splits there.
 
     Exit code 0: every row is in. 3: some rows came back. 2: the file could not be read.
     The file is kept; importing the same file again changes nothing.
@@ -206,6 +208,39 @@ def correct(
         print(json.dumps(asdict(done), default=str))
     else:
         out.print(f"{serial} {register} on {done.read_on}: {done.before:,} → {done.after:,}.")
+
+
+@app.command()
+def split(
+    serial: Annotated[str, typer.Option(help="Serial of the meter.")],
+    on: Annotated[str, typer.Option(help="First day at the new price, YYYY-MM-DD; read at its 00:00.")],
+    reason: Annotated[str, typer.Option(help="Why; kept in the audit log.")],
+    actor: Annotated[str, typer.Option(help="Who says so.")],
+    as_json: AsJson = False,
+) -> None:
+    """Split a period at a reading that is there: kWh before and after a price change are billed as read."""
+    day = _day(on)
+    with database():
+        try:
+            with transaction():
+                done = operations.split_period(
+                    supply_point_id=_point(serial, day), read_on=day, reason=reason, actor=actor, at=timezone.now()
+                )
+        except operations.SplitRefusedError as error:
+            notes.print(f"[red]{error}[/]", soft_wrap=True)
+            raise typer.Exit(1) from None
+    if as_json:
+        print(json.dumps(asdict(done), default=str))
+    else:
+        out.print(f"{serial}: the period splits at {done.read_on} ({done.changed} reading(s) marked).")
+
+
+def _point(serial: str, day: date) -> int:
+    for point in queries.points_by_meter(serial=serial):
+        for meter in queries.meters(supply_point_id=point):
+            if meter.serial == serial and meter.start < day and (meter.end is None or day < meter.end):
+                return point
+    raise typer.BadParameter(f"Meter {serial} hangs nowhere on {day}.", param_hint="--serial")
 
 
 def _register(serial: str, kind: str, day: date) -> int:

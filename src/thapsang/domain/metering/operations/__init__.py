@@ -17,6 +17,7 @@ from thapsang.domain.metering.operations.meters import (
     remove_meter,
     replace_meter,
 )
+from thapsang.domain.metering.operations.splitting import Split, SplitRefusedError, split_period
 
 __all__ = [
     "Corrected",
@@ -28,6 +29,8 @@ __all__ = [
     "NewMeter",
     "NotEstimated",
     "Progress",
+    "Split",
+    "SplitRefusedError",
     "correct_reading",
     "estimate_missing",
     "import_file",
@@ -36,4 +39,5 @@ __all__ = [
     "remove_meter",
     "replace_meter",
     "run_import",
+    "split_period",
 ]

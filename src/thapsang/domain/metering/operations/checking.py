@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from thapsang.domain.metering.operations.staging import stage
-from thapsang.domain.metering.types import KINDS, QUALITIES
+from thapsang.domain.metering.types import KINDS, PURPOSES, QUALITIES
 from thapsang.kit.bulk.copy import fetch
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ FROM incoming_reading s LEFT JOIN metering_meter m ON m.serial = s.serial
 
 
 def typed(rows: pl.DataFrame, today: date) -> pl.DataFrame:
-    """Add `day`, `number`, `mark` (quality) and `code` (why the row cannot be, or null) to rows of text."""
+    """Type rows of text: `day`, `number`, `mark` (quality), `price` (an interim reading), `code` (why not, or null)."""
     text, value = pl.col("read_on"), pl.col("value")
     day = pl.when(text.str.len_bytes() == 10).then(text.str.to_date("%Y-%m-%d", strict=False))
     number = pl.when(~value.str.starts_with("+")).then(
@@ -40,7 +40,8 @@ def typed(rows: pl.DataFrame, today: date) -> pl.DataFrame:
     )
     quality = pl.col("quality").str.to_uppercase()
     mark = pl.when(quality == "").then(pl.lit("A")).otherwise(quality)
-    rows = rows.with_columns(day=day, number=number, mark=mark)
+    purpose = pl.col("purpose").str.to_lowercase()
+    rows = rows.with_columns(day=day, number=number, mark=mark, price=purpose == "price")
     # A reading of this evening counts at 00:00 of tomorrow.
     return rows.with_columns(
         code=pl.when(pl.col("serial") == "").then(pl.lit("no-serial"))
@@ -52,6 +53,7 @@ def typed(rows: pl.DataFrame, today: date) -> pl.DataFrame:
             pl.when(value.str.contains(r"^\d{19,}$")).then(pl.lit("too-many-digits"))
             .otherwise(pl.lit("not-a-number")))
         .when(~pl.col("mark").is_in(QUALITIES)).then(pl.lit("bad-quality"))
+        .when(~purpose.is_in(PURPOSES)).then(pl.lit("bad-purpose"))
     )  # fmt: skip
 
 

@@ -17,10 +17,13 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pa_parquet
 
 REQUIRED = ("serial", "register", "read_on", "value")
-OPTIONAL = ("quality",)
+OPTIONAL = ("quality", "purpose")
+REJECTION = "rejection"
+"""Column of a file given back: the number of the rejected row, so that a mended row settles it."""
 GIVEN_BACK = ("row", "code", "reason", "remedy")
 """Columns we add to rejected rows; a mended file may keep them, they are not read."""
 COLUMNS = (*REQUIRED, *OPTIONAL)
+READ = (*COLUMNS, REJECTION)
 CHUNK_ROWS = 300_000
 _BLOCK_BYTES = 8 << 20
 _HEADER_BYTES = 64 << 10
@@ -67,7 +70,7 @@ def _broken(channel: str, error: Exception) -> str:
 def _check_header(given: list[str]) -> None:
     """Refuse a header that lacks a column or has one we do not know; name them and show the right one."""
     missing = [name for name in REQUIRED if name not in given]
-    unexpected = [name or "(trống)" for name in given if name not in (*COLUMNS, *GIVEN_BACK)]
+    unexpected = [name or "(trống)" for name in given if name not in (*READ, *GIVEN_BACK)]
     twice = sorted({name for name in given if given.count(name) > 1})
     if not (missing or unexpected or twice):
         return
@@ -77,7 +80,7 @@ def _check_header(given: list[str]) -> None:
         if names
     ]
     raise FileRefusedError(
-        f"Dòng tiêu đề sai — {'; '.join(said)}. Tiêu đề đúng: {','.join(COLUMNS)} (quality được phép bỏ). "
+        f"Dòng tiêu đề sai — {'; '.join(said)}. Tiêu đề đúng: {','.join(COLUMNS)} (quality, purpose được phép bỏ). "
         "Sửa dòng đầu của tệp rồi nạp lại."
     )
 
@@ -142,7 +145,7 @@ def _last_row(chunk: Chunk, before: int) -> int:
 
 
 def _numbered(parts: list[pl.DataFrame], malformed: list[tuple[int, str]], before: int) -> Chunk:
-    rows = pl.concat(parts) if parts else pl.DataFrame(schema=dict.fromkeys(COLUMNS, pl.String))
+    rows = pl.concat(parts) if parts else pl.DataFrame(schema=dict.fromkeys(READ, pl.String))
     # Arrow reads ahead: a malformed line that belongs to a later chunk waits for it.
     end, bad = before + rows.height, []
     for number, text in sorted(malformed):
@@ -161,7 +164,7 @@ def _numbered(parts: list[pl.DataFrame], malformed: list[tuple[int, str]], befor
 def _text_columns(rows: pl.DataFrame) -> pl.DataFrame:
     """Give the file's columns as stripped text, empty for null; add those left out."""
     text = []
-    for name in COLUMNS:
+    for name in READ:
         if name not in rows.columns:
             text.append(pl.lit("").alias(name))
             continue
@@ -190,7 +193,7 @@ def _parquet(path: Path) -> Iterator[Chunk]:
         given = [_name(name) for name in file.schema_arrow.names]
         _check_header(given)
         size, total, before = path.stat().st_size, max(1, file.metadata.num_rows), 0
-        wanted = [name for name in file.schema_arrow.names if _name(name) in COLUMNS]
+        wanted = [name for name in file.schema_arrow.names if _name(name) in READ]
         for batch in file.iter_batches(batch_size=CHUNK_ROWS, columns=wanted):
             frame = pl.DataFrame(batch).rename(_name)
             chunk = _numbered([_text_columns(frame)], [], before)

@@ -42,6 +42,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Ký hiệu chất lượng «{quality}» không được nhận.",
         "Để trống hoặc ghi A (đọc), C (khách báo), V (đã kiểm tra tại chỗ). Ước tính do hệ thống tự lập.",
     ),
+    "bad-purpose": (
+        "Mục đích «{purpose}» không được nhận.",
+        "Để trống, hoặc ghi price cho chỉ số chốt ngày đổi giá.",
+    ),
     "duplicate": (
         "Ngày {read_on} đã có chỉ số {other_value}, khác với {value}.",
         "Giữ số đúng. Nếu số mới đúng, sửa bằng `thapsang readings correct` kèm lý do (số cũ vẫn được lưu).",

@@ -63,11 +63,28 @@ LEFT JOIN metering_reading m ON m.register_id = r.id AND m.read_on = '{day}'
 WHERE p.book_id IN ({books}) AND p.status = 'active' AND m.register_id IS NULL
 GROUP BY b.code ORDER BY b.code
 """
+_SPLIT = """
+WITH changed AS (
+    UPDATE metering_reading m SET source = 'price' FROM interim_reading s
+    WHERE m.register_id = s.register AND m.read_on = s.read_on AND m.source <> 'price' RETURNING 1
+) SELECT count(*) AS changed FROM changed
+"""
+_OPEN_REJECTIONS = """
+SELECT id, raw->>'serial' AS serial, raw->>'register' AS register, raw->>'read_on' AS read_on
+FROM metering_rejectedreading
+WHERE import_file_id <> {import_id} AND action = 'reject' AND resolved_at IS NULL
+"""
+_RESOLVE = """
+UPDATE metering_rejectedreading r SET resolved_at = '{at}' FROM settled_rejection s
+WHERE r.id = s.id AND r.resolved_at IS NULL
+"""
 _FINISH = """
 UPDATE metering_readingimport SET status = 'finished', problem = '', rows = {rows}, accepted = {accepted},
        replaced = {replaced}, repeated = {repeated}, rejected = {rejected}, flagged = {flagged}, done = size,
        missing = '{missing}'::jsonb, finished_at = '{at}' WHERE id = {import_id}
 """
+
+_REJECTION = {"id": pl.Int64, "serial": pl.String, "register": pl.String, "read_on": pl.String}
 
 
 class ImportWriter:
@@ -82,6 +99,8 @@ class ImportWriter:
         quoted = reason.replace("'", "''")
         execute(link, f"SELECT set_config('thapsang.correction', '{quoted}', true)")
         execute(link, _OUTDATE.format(import_id=import_id))
+        self._open = pl.DataFrame(fetch(link, _OPEN_REJECTIONS.format(import_id=import_id)), schema=_REJECTION)
+        self._settled: list[pl.Series] = []
 
     def write(self, chunk: Chunk) -> None:
         """Judge and write one chunk."""
@@ -110,9 +129,11 @@ class ImportWriter:
             quality="mark",
         ).select([pl.col(name).cast(kind) for name, kind in judging.CANDIDATE.items()])
         judged = judging.judge(candidates, self._known(candidates, first, last), self._policy)
+        judged = judged.join(rows.select("row", "price"), on="row", maintain_order="left")
         self._copy(judged.filter(pl.col("verdict") == "accept"))
         self._replace(judged.filter(pl.col("verdict") == "replace"))
-        self.counts["repeated"] += judged.filter(pl.col("verdict") == "repeat").height
+        self._repeat(judged.filter(pl.col("verdict") == "repeat"))
+        self._settle(rows.join(judged.filter(pl.col("verdict") != "reject"), on="row", how="semi"))
         for action, column in (("reject", "code"), ("flag", "flag")):
             told = judged.filter(pl.col(column).is_not_null())
             figures = {r["row"]: r for r in told.drop("code", "flag").iter_rows(named=True)}
@@ -150,7 +171,8 @@ class ImportWriter:
 
     def _stored(self, rows: pl.DataFrame) -> pl.DataFrame:
         return rows.select(
-            "read_on", "value", "quality", register_id="register", source=pl.lit(self._source),
+            "read_on", "value", "quality", register_id="register",
+            source=pl.when("price").then(pl.lit("price")).otherwise(pl.lit(self._source)),
             import_file_id=pl.lit(self._import_id, pl.Int64),
         )  # fmt: skip
 
@@ -164,6 +186,24 @@ class ImportWriter:
         execute(self._link, _REPLACE)
         self.counts["accepted"] += rows.height
         self.counts["replaced"] += rows.height
+
+    def _repeat(self, rows: pl.DataFrame) -> None:
+        """Count readings that are there already; one that now splits the period is marked as such."""
+        splits, changed = rows.filter("price"), 0
+        if splits.height:
+            stage(self._link, "interim_reading", splits.select("register", "read_on").unique())
+            changed = int(fetch(self._link, _SPLIT).column("changed")[0].as_py())
+        self.counts["accepted"] += changed
+        self.counts["replaced"] += changed
+        self.counts["repeated"] += rows.height - changed
+
+    def _settle(self, rows: pl.DataFrame) -> None:
+        """Note which rows that once came back are in now: by their number, or by meter, register and day."""
+        if self._open.is_empty():
+            return
+        named = rows["rejection"].cast(pl.Int64, strict=False).drop_nulls()
+        met = self._open.join(rows, on=["serial", "register", "read_on"], how="semi")["id"]
+        self._settled += [met, self._open.filter(pl.col("id").is_in(named.implode()))["id"]]
 
     def _give_back_malformed(self, lines: list[tuple[int, str]]) -> None:
         reason, remedy = explain("malformed", {})
@@ -192,7 +232,11 @@ class ImportWriter:
         self.by_code.update(row["code"] for row in back)
 
     def finish(self, at: datetime) -> None:
-        """Count what the books in the file still lack, and close the import."""
+        """Count what the books in the file still lack, settle what came back before, and close the import."""
+        settled = pl.concat(self._settled).unique() if self._settled else pl.Series("id", [], pl.Int64)
+        if len(settled):
+            stage(self._link, "settled_rejection", settled.alias("id").to_frame())
+            execute(self._link, _RESOLVE.format(at=at.isoformat()))
         missing: list[dict[str, Any]] = []
         for day in sorted({day for day, _ in self._covered}):
             books = {book: count for (when, book), count in self._covered.items() if when == day}

@@ -14,7 +14,7 @@ from django.db.models import Count
 
 from thapsang.domain.metering.models import ReadingImport, RejectedReading
 
-CSV_COLUMNS = ("serial", "register", "read_on", "value", "quality")
+CSV_COLUMNS = ("serial", "register", "read_on", "value", "quality", "purpose")
 """The columns of a file of readings, in the order of its header."""
 
 
@@ -108,15 +108,16 @@ def rejection_counts(*, import_id: int) -> dict[str, int]:
 def rejected_csv(*, import_id: int) -> Iterator[str]:
     """Give the rejected rows as a CSV (`;`, UTF-8 with BOM): mend it and import it again.
 
-    The columns row, code, reason and remedy are added; the import does not read them.
+    The columns row, code, reason and remedy are added; the import does not read them. By the column rejection
+    it knows which rejected row a mended one settles.
     """
-    yield "\ufeff" + _line(*CSV_COLUMNS, "row", "code", "reason", "remedy")
+    yield "\ufeff" + _line(*CSV_COLUMNS, "row", "code", "reason", "remedy", "rejection")
     rows = RejectedReading.objects.filter(import_file_id=import_id, resolved_at=None, action="reject")
     for row in rows.order_by("row", "id").iterator(chunk_size=5000):
         given = [_harmless(row.raw.get(name, "")) for name in CSV_COLUMNS]
         if "line" in row.raw:
             given[0] = _harmless(row.raw["line"])
-        yield _line(*given, row.row, row.code, row.reason, row.remedy)
+        yield _line(*given, row.row, row.code, row.reason, row.remedy, row.pk)
 
 
 def _harmless(text: str) -> str:
