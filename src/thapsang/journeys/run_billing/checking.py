@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -12,6 +12,7 @@ from thapsang.domain.billing import bulk as billing
 from thapsang.domain.billing import queries
 from thapsang.domain.billing.queries.runs import run_books
 from thapsang.domain.billing.types import PeriodError
+from thapsang.domain.customers import queries as customers
 from thapsang.domain.ledger import bulk as ledger
 from thapsang.domain.ledger import queries as accounts
 from thapsang.domain.metering import bulk as metering
@@ -79,11 +80,12 @@ def check(*, period: date) -> CheckReport:
 
 
 def _read(link: Connection, period: date, books: list[int]) -> pl.DataFrame:
-    """Return point and kWh as the readings say, of all books."""
-    parts = [pl.DataFrame(schema={"point": pl.Int64, "kwh": pl.Int64})]
+    """Return point, kWh as the readings say, and dates, of all books."""
+    parts = [pl.DataFrame(schema={"point": pl.Int64, "kwh": pl.Int64, "start": pl.Date, "end": pl.Date})]
     for at in range(0, len(books), _BOOKS_AT_ONCE):
         usage, _ = metering.period_usage(link, book_ids=books[at : at + _BOOKS_AT_ONCE], period=period)
-        parts.append(pl.DataFrame(usage).group_by("point").agg(pl.col("kwh").sum()))
+        by_point = pl.DataFrame(usage).group_by("point")
+        parts.append(by_point.agg(pl.col("kwh").sum(), pl.col("start").min(), pl.col("end").max()))
     return pl.concat(parts)
 
 
@@ -92,13 +94,22 @@ def _unbilled(status: str, bills: pl.DataFrame, waiting: pl.Series, read: pl.Dat
     twice = bills.filter(bills["point"].is_duplicated())["point"].unique()
     found = [Violation("twice", f"point {point}", "more than one regular bill") for point in twice[:_SHOWN]]
     if status == "finished":
-        lost = read.filter(pl.col("kwh") > 0).join(bills, on="point", how="anti")
-        lost = lost.filter(~pl.col("point").is_in(waiting.implode()))
+        lost = read.join(bills, on="point", how="anti").filter(~pl.col("point").is_in(waiting.implode()))
+        lost = pl.concat([lost.filter(pl.col("kwh") > 0), _supplied(lost.filter(pl.col("kwh") == 0))])
         found += [
             Violation("unbilled", f"point {point}", f"{kwh} kWh read, no bill and no exception")
             for point, kwh in lost.select("point", "kwh").head(_SHOWN).iter_rows()
         ]
     return found
+
+
+def _supplied(points: pl.DataFrame) -> pl.DataFrame:
+    """Keep the points that had an agreement at the beginning or the end of their period: nothing used is a bill too."""
+    found: set[int] = set()
+    for (start, end), group in points.group_by("start", "end"):
+        for day in (start, end - timedelta(days=1)):
+            found |= {point.id for point in customers.supply_points(ids=group["point"].to_list(), on=day)}
+    return points.filter(pl.col("point").is_in(sorted(found)))
 
 
 def _misread(bills: pl.DataFrame, read: pl.DataFrame) -> list[Violation]:

@@ -34,7 +34,8 @@ def open_run(*, period: date, policy_version_id: int, at: datetime) -> tuple[int
     return run.pk, run.policy_version_id
 
 
-# A finished run is taken up again only where points may still wait for a bill: in books with open exceptions.
+# A finished run is taken up again only where points may still wait for a bill: in books with open exceptions,
+# and in books that have more or fewer points than when they were billed.
 _PREPARE = """
 INSERT INTO billing_billrunbook
     (run_id, book_id, status, problem, passes, points, bills, exceptions, kwh, total)
@@ -48,7 +49,11 @@ _AGAIN = """
 UPDATE billing_billrunbook SET status = 'waiting', problem = ''
 WHERE run_id = %(run)s AND (status = 'failed' OR (status = 'done' AND book_id IN (
     SELECT p.book_id FROM billing_billingexception e JOIN customers_supplypoint p ON p.id = e.supply_point_id
-    WHERE e.run_id = %(run)s AND e.status = 'open')))
+    WHERE e.run_id = %(run)s AND e.status = 'open'
+    UNION ALL
+    SELECT b.book_id FROM billing_billrunbook b
+    JOIN (SELECT book_id, count(*) AS points FROM customers_supplypoint GROUP BY book_id) now USING (book_id)
+    WHERE b.run_id = %(run)s AND b.status = 'done' AND b.points <> now.points)))
 """
 
 
