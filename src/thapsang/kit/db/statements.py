@@ -95,29 +95,32 @@ def _whole(
     link: psycopg.Connection[Any], statements: Sequence[str], params: Mapping[str, Any]
 ) -> list[list[tuple[Any, ...]]]:
     known = _prepared.setdefault(link, set())
-    pg, fresh = link.pgconn, set[bytes]()
+    pg, asked = link.pgconn, list[bytes]()
     pg.enter_pipeline_mode()
     try:
         for sql in ("BEGIN", *statements, "COMMIT"):
             name, text, names = _numbered(sql)
             values = [params[each] for each in names]
-            if name not in known and name not in fresh:
+            if name not in known and name not in asked:
                 pg.send_prepare(name, text, [_TYPES[type(value)] for value in values])
-                fresh.add(name)
+                asked.append(name)
             sent = [_sent(value) for value in values]
             pg.send_query_prepared(name, sent, [type(value) is bytes for value in values])
+            asked.append(b"")
         pg.pipeline_sync()
-        results, error = _results(pg)
+        results = _results(pg)
     finally:
         if pg.status == ConnStatus.OK:
             pg.exit_pipeline_mode()
-    if error is not None:
-        if pg.transaction_status == TransactionStatus.INERROR:
-            link.rollback()
-        raise error_from_result(error)
-    known |= fresh
-    found = [result for result in results if result.nfields or result.command_status != b""]
-    return [_loaded(link, result) for result in found[1:-1]]
+    answers = list(zip(asked, results, strict=True))
+    # What was prepared stays prepared, though the transaction be rolled back.
+    known |= {name for name, result in answers if name and result.status == ExecStatus.COMMAND_OK}
+    for result in results:
+        if result.status == ExecStatus.FATAL_ERROR:
+            if pg.transaction_status == TransactionStatus.INERROR:
+                link.rollback()
+            raise error_from_result(result)
+    return [_loaded(link, result) for name, result in answers if not name][1:-1]
 
 
 @functools.cache
@@ -135,9 +138,9 @@ def _sent(value: Any) -> bytes:
     return (value.isoformat() if isinstance(value, date) else str(value)).encode()
 
 
-def _results(pg: PGconn) -> tuple[list[PGresult], PGresult | None]:
-    """Wait for all answers of the pipeline; return the good ones and the first that is an error."""
-    waiting, results, error = select.poll(), list[PGresult](), None
+def _results(pg: PGconn) -> list[PGresult]:
+    """Wait for all answers of the pipeline, in the order asked."""
+    waiting, results = select.poll(), list[PGresult]()
     waiting.register(pg.socket, select.POLLIN)
     while pg.flush():  # more than the socket takes at once
         waiting.poll(10)
@@ -151,9 +154,7 @@ def _results(pg: PGconn) -> tuple[list[PGresult], PGresult | None]:
             if pg.status != ConnStatus.OK:
                 raise psycopg.OperationalError("The connection to the database was lost.")
         elif result.status == ExecStatus.PIPELINE_SYNC:
-            return results, error
-        elif result.status == ExecStatus.FATAL_ERROR:
-            error = error or result
+            return results
         else:
             results.append(result)
 
