@@ -8,8 +8,8 @@ from pathlib import Path
 import typst
 
 ICONS = Path(__file__).resolve().parents[1] / "src/thapsang/interfaces/shared/static/shared/icons"
-PAGE = '''#set page(width: {size}pt, height: {size}pt, margin: 0pt, fill: {fill})
-#place(center + horizon, image("lamp.svg", width: {part}%))'''
+PAGE = """#set page(width: {size}pt, height: {size}pt, margin: 0pt, fill: {fill})
+#place(center + horizon, image("lamp.svg", width: {part}%))"""
 
 
 def draw(size: int, name: str, *, fill: str = "none", part: int = 100) -> None:

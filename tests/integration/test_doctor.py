@@ -15,7 +15,9 @@ def _doctor(key: str, *more: str) -> tuple[int, dict[str, dict[str, object]]]:
     environment = {k: v for k, v in os.environ.items() if k != "DATABASE_URL"} | {"THAPSANG_DB_KEY": key}
     command = [sys.executable, "-m", "thapsang.interfaces.cli.main"]
     for words in (*([["migrate"]] if more else []), ["doctor", "--json"]):
-        done = subprocess.run([*command, *words], env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [*command, *words], env=environment, capture_output=True, text=True, check=False
+        )
     return done.returncode, {finding["name"]: finding for finding in json.loads(done.stdout)}
 
 

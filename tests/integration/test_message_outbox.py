@@ -170,7 +170,12 @@ def test_a_waiting_text_survives_a_change_of_keys(carrier: Carrier, settings) ->
 
 @pytest.mark.parametrize(
     ("status", "error"),
-    [(500, SmsUnreachableError), (503, SmsUnreachableError), (429, SmsUnreachableError), (400, SmsNotSentError)],
+    [
+        (500, SmsUnreachableError),
+        (503, SmsUnreachableError),
+        (429, SmsUnreachableError),
+        (400, SmsNotSentError),
+    ],
 )
 def test_the_gateway_tells_refusal_from_trouble(
     monkeypatch: pytest.MonkeyPatch, status: int, error: type[SmsNotSentError]

@@ -72,7 +72,9 @@ def test_read_on_the_change_day_is_billed_by_difference(shop: Any) -> None:
     assert (outcome.status, outcome.accepted, outcome.rejected) == ("finished", 1, 0)
     by_reading = billed(shop)
     assert [row[:3] for row in by_reading] == [(MAY, CHANGE, 100), (CHANGE, JUNE, 900)]
-    assert [row[3] for row in by_reading] == [row[3] for row in by_days] and by_reading[0][3] < by_reading[1][3]
+    assert [row[3] for row in by_reading] == [row[3] for row in by_days] and by_reading[0][3] < by_reading[1][
+        3
+    ]
 
 
 def test_without_the_purpose_a_reading_does_not_split(shop: Any) -> None:
@@ -118,7 +120,18 @@ def test_every_register_must_have_been_read() -> None:
 
 def test_the_command_splits(shop: Any) -> None:
     make.reading(shop, CHANGE, 1100)
-    words = ["split", "--serial", shop.meter.serial, "--on", f"{CHANGE}", "--reason", "r", "--actor", "a", "--json"]
+    words = [
+        "split",
+        "--serial",
+        shop.meter.serial,
+        "--on",
+        f"{CHANGE}",
+        "--reason",
+        "r",
+        "--actor",
+        "a",
+        "--json",
+    ]
     done = CliRunner().invoke(readings.app, words)
     assert json.loads(done.stdout)["changed"] == 1, done.output
 
@@ -130,11 +143,15 @@ def open_rows() -> list[tuple[str, str]]:
 
 def test_a_mended_row_settles_its_rejection_even_when_the_serial_was_wrong(shop: Any) -> None:
     serial = shop.meter.serial
-    first = load(f"X{serial},total,2025-05-20,1500,", f"{serial},total,2025-05-21,9,", f"Y{serial},total,2025-05-22,1,")
+    first = load(
+        f"X{serial},total,2025-05-20,1500,", f"{serial},total,2025-05-21,9,", f"Y{serial},total,2025-05-22,1,"
+    )
     assert [code for _, code in open_rows()] == ["unknown-meter", "backwards", "unknown-meter"]
     back = "".join(queries.rejected_csv(import_id=first.import_id)).splitlines()
     mended = [back[0].lstrip("\ufeff"), back[1].replace(f"X{serial}", serial, 1)]
-    mended.append(back[2].replace(";9;", ";1600;", 1).rsplit(";", 1)[0] + ";")  # number lost: found by its key
+    mended.append(
+        back[2].replace(";9;", ";1600;", 1).rsplit(";", 1)[0] + ";"
+    )  # number lost: found by its key
     outcome = operations.import_file("\n".join(mended).encode(), name="back.csv", at=AT)
     assert (outcome.problem, outcome.accepted, outcome.rejected) == ("", 2, 0)
     assert open_rows() == [(f"Y{serial}", "unknown-meter")]

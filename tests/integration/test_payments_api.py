@@ -109,7 +109,7 @@ def test_a_token_is_refused_with_the_protocols_own_word(form: dict[str, str], co
 def test_a_token_may_be_narrower_than_the_client() -> None:
     bank = Bank()
     bank.token = bank.get_token(scope="bills:read").json()["access_token"]
-    assert code_of(bank.get(f"/statements/2026-11-23")) == "scope-missing"
+    assert code_of(bank.get("/statements/2026-11-23")) == "scope-missing"
     assert code_of(bank.get("/customers/PA13VH0000009/dues")) == "unknown-customer"
 
 

@@ -58,7 +58,9 @@ def test_good_settings_start_locked_down() -> None:
     assert done.returncode == 0, done.stderr
     held = json.loads(done.stdout)
     assert held["SESSION_COOKIE_SECURE"] and held["CSRF_COOKIE_SECURE"] and held["SESSION_COOKIE_HTTPONLY"]
-    assert held["SESSION_COOKIE_NAME"].startswith("__Host-") and held["CSRF_COOKIE_NAME"].startswith("__Host-")
+    assert held["SESSION_COOKIE_NAME"].startswith("__Host-") and held["CSRF_COOKIE_NAME"].startswith(
+        "__Host-"
+    )
     assert held["SECURE_SSL_REDIRECT"] and held["SECURE_HSTS_INCLUDE_SUBDOMAINS"]
     assert held["SECURE_HSTS_SECONDS"] >= 31_536_000
     assert held["SECURE_CONTENT_TYPE_NOSNIFF"] and held["X_FRAME_OPTIONS"] == "DENY"
@@ -83,14 +85,18 @@ for cookie in answer.cookies.values():
 
 def test_what_production_sends() -> None:
     done = start(GOOD, ANSWER.replace("SECURE", "True", 1))
-    assert "strict-transport-security: max-age=31536000; includeSubDomains; preload" in done.stdout, done.stderr
+    assert "strict-transport-security: max-age=31536000; includeSubDomains; preload" in done.stdout, (
+        done.stderr
+    )
     assert "x-content-type-options: nosniff" in done.stdout and "x-frame-options: DENY" in done.stdout
     assert "content-security-policy:" in done.stdout and "unsafe-inline" not in done.stdout
 
 
 def test_plain_http_is_sent_to_https() -> None:
     done = start(GOOD, ANSWER.replace("SECURE", "False", 1))
-    assert "301" in done.stdout and "location: https://cskh.example.vn/console/sign-in/" in done.stdout, done.stderr
+    assert "301" in done.stdout and "location: https://cskh.example.vn/console/sign-in/" in done.stdout, (
+        done.stderr
+    )
 
 
 def test_djangos_own_deployment_check_finds_nothing() -> None:

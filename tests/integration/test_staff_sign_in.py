@@ -91,7 +91,12 @@ class TestTwoFactors:
         make_staff(BILLING, username="none").groups.clear()
         answers = {
             re.sub(rb'(value|content)="[^"]*"', b"", give_password(client, name, password).content)
-            for name, password in (("billing", "wrong"), ("nobody", "wrong"), ("khach", PASSWORD), ("none", PASSWORD))
+            for name, password in (
+                ("billing", "wrong"),
+                ("nobody", "wrong"),
+                ("khach", PASSWORD),
+                ("none", PASSWORD),
+            )
         }
         assert len({answer.count(b"problem") for answer in answers}) == 1
         assert all("Tên hoặc mật khẩu chưa đúng".encode() in answer for answer in answers)
@@ -166,7 +171,10 @@ class TestEnrolment:
         session = client.session
         session[door.WAITING] = {**session[door.WAITING], "at": session[door.WAITING]["at"] - 601}
         session.save()
-        assert client.post("/console/sign-in/code/", {"code": code_now()}).headers["Location"] == "/console/sign-in/"
+        assert (
+            client.post("/console/sign-in/code/", {"code": code_now()}).headers["Location"]
+            == "/console/sign-in/"
+        )
 
 
 class TestThrottling:
@@ -180,7 +188,9 @@ class TestThrottling:
     def test_one_name_from_many_places_is_counted_too(self) -> None:
         make_staff(BILLING)
         answers = [
-            Client(REMOTE_ADDR=f"10.0.0.{place}").post("/console/sign-in/", {"username": "Billing", "password": "x"})
+            Client(REMOTE_ADDR=f"10.0.0.{place}").post(
+                "/console/sign-in/", {"username": "Billing", "password": "x"}
+            )
             for place in range(21)
         ]
         assert [answer.status_code for answer in answers] == [422] * 20 + [429]
@@ -260,7 +270,9 @@ class TestSessions:
             staff.set_active(username="billing", active=False, actor="test", reason="left", at=at)
         assert browser.get("/console/").status_code == 302
 
-    def test_a_fragment_asked_for_after_the_end_sends_the_whole_page_to_the_door(self, client: Client) -> None:
+    def test_a_fragment_asked_for_after_the_end_sends_the_whole_page_to_the_door(
+        self, client: Client
+    ) -> None:
         answer = client.get("/console/runs/2026-10/progress/", headers={"HX-Request": "true"})
         assert answer.status_code == 401 and answer.headers["HX-Redirect"] == "/console/sign-in/"
 
@@ -315,8 +327,12 @@ class TestStaff:
         at = timezone.now()
         with transaction():
             first = demonstration.add_people(at=at)
-            assert [login.role for login in demonstration.add_people(at=at)] == [login.role for login in first]
-        assert {role for login in first for role in [login.role]} == {one.value for one in demonstration.PEOPLE}
+            assert [login.role for login in demonstration.add_people(at=at)] == [
+                login.role for login in first
+            ]
+        assert {role for login in first for role in [login.role]} == {
+            one.value for one in demonstration.PEOPLE
+        }
         browser = Client()
         give_password(browser, first[0].username, first[0].password)
         assert browser.post("/console/sign-in/code/", {"code": first[0].code}).status_code == 302

@@ -71,14 +71,18 @@ def test_the_law_of_a_version_of_another_format_is_shown_as_it_was_kept(form: in
 
 @pytest.mark.django_db
 def test_files_this_release_refuses_do_not_hide_the_law() -> None:
-    version, book = kept_otherwise(lambda content: content.update(files={"reference/tariffs/x.yaml": {"kind": "?"}}))
+    version, book = kept_otherwise(
+        lambda content: content.update(files={"reference/tariffs/x.yaml": {"kind": "?"}})
+    )
     with pytest.raises(queries.UnreadablePolicyVersionError):
         queries.book_of(version)
     assert len(queries.citations(policy_version_id=version)) == len(book.references)
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("references", [None, "words", [1, {}, {"number": "x"}, {"number": 1, "date": "soon"}]])
+@pytest.mark.parametrize(
+    "references", [None, "words", [1, {}, {"number": "x"}, {"number": 1, "date": "soon"}]]
+)
 def test_a_version_nothing_can_be_read_of_has_no_law(references: object) -> None:
     version, _ = kept_otherwise(lambda content: content.update(format=9, references=references))
     assert queries.citations(policy_version_id=version) == {}

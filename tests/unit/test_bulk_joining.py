@@ -15,9 +15,7 @@ NUMBERS = st.lists(st.integers(1, 60), max_size=40)
 def test_beside_is_a_left_join(left: list[int | None], right: list[int], far: bool) -> None:
     numbers = [*right, 10**9] if far else right
     one = pl.DataFrame({"k": left, "a": list(range(len(left)))}, schema={"k": pl.Int64, "a": pl.Int64})
-    two = pl.DataFrame(
-        {"k": numbers, "b": list(range(len(numbers)))}, schema={"k": pl.Int64, "b": pl.Int64}
-    )
+    two = pl.DataFrame({"k": numbers, "b": list(range(len(numbers)))}, schema={"k": pl.Int64, "b": pl.Int64})
     joined = beside(one, two, on="k")
     assert joined["a"].is_sorted()
     assert sorted(joined.rows(), key=str) == sorted(one.join(two, on="k", how="left").rows(), key=str)

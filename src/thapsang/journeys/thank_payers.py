@@ -67,5 +67,7 @@ def thank(event: events.Happened) -> None:
 
 def _receipt(payment: sweeping.PaymentFact, phone: str) -> NewSms:
     amount = f"{payment.amount:,}".replace(",", ".")
-    text = sms_text(template=TEMPLATE, language="vi", amount=amount, receipt=payment.receipt_code, **speaker())
+    text = sms_text(
+        template=TEMPLATE, language="vi", amount=amount, receipt=payment.receipt_code, **speaker()
+    )
     return NewSms(phone, TEMPLATE, text, about=f"payment:{payment.id}")

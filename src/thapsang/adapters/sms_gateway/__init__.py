@@ -31,7 +31,9 @@ class SmsGateway:
                 timeout=self.seconds,
             )
         except httpx.HTTPError as error:
-            raise SmsUnreachableError(f"The SMS provider does not answer ({type(error).__name__}).") from error
+            raise SmsUnreachableError(
+                f"The SMS provider does not answer ({type(error).__name__})."
+            ) from error
         if answer.status_code != httpx.codes.CREATED:
             busy = answer.status_code == httpx.codes.TOO_MANY_REQUESTS or answer.is_server_error
             kind = SmsUnreachableError if busy else SmsNotSentError

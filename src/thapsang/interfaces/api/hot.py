@@ -41,7 +41,9 @@ def confirming(view: View) -> View:
         except Exception as fault:  # as django-ninja does: the API's own handler says so and logs it
             return api.on_exception(request, fault)
         response = HttpResponse(
-            answer.__pydantic_serializer__.to_json(answer), status=201, content_type="application/json; charset=utf-8"
+            answer.__pydantic_serializer__.to_json(answer),
+            status=201,
+            content_type="application/json; charset=utf-8",
         )
         if replayed:
             response.headers["Idempotent-Replayed"] = "true"

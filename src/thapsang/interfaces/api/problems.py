@@ -105,7 +105,9 @@ def attach(api: NinjaAPI) -> None:
     @api.exception_handler(MultiPartParserError)
     @api.exception_handler(SuspiciousOperation)
     def malformed(request: HttpRequest, error: Exception) -> HttpResponse:
-        return respond("malformed-body", "The body cannot be read as its Content-Type says, or it is too large.")
+        return respond(
+            "malformed-body", "The body cannot be read as its Content-Type says, or it is too large."
+        )
 
     @api.exception_handler(HttpError)
     def other(request: HttpRequest, error: HttpError) -> HttpResponse:

@@ -80,7 +80,9 @@ def _print(found: dict[str, Any]) -> None:
         console.print(
             f"  {contact['kind']} {contact['value']}{'' if contact['verified'] else ' (not verified)'}"
         )
-    table = Table(Column("supply point", no_wrap=True), "address", "category", "households", "voltage", "book")
+    table = Table(
+        Column("supply point", no_wrap=True), "address", "category", "households", "voltage", "book"
+    )
     for point in found["supply_points"]:
         table.add_row(
             point["code"], f"{point['address']}, {point['commune']}", point["category"],

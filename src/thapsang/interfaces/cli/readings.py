@@ -224,7 +224,11 @@ def split(
         try:
             with transaction():
                 done = operations.split_period(
-                    supply_point_id=_point(serial, day), read_on=day, reason=reason, actor=actor, at=timezone.now()
+                    supply_point_id=_point(serial, day),
+                    read_on=day,
+                    reason=reason,
+                    actor=actor,
+                    at=timezone.now(),
                 )
         except operations.SplitRefusedError as error:
             notes.print(f"[red]{error}[/]", soft_wrap=True)

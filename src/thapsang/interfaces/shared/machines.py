@@ -26,7 +26,10 @@ class MachineRoutesMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
-        self.headers = {"Content-Security-Policy": build_policy(), "X-Frame-Options": settings.X_FRAME_OPTIONS}
+        self.headers = {
+            "Content-Security-Policy": build_policy(),
+            "X-Frame-Options": settings.X_FRAME_OPTIONS,
+        }
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Answer a machine's route here, pass on any other."""

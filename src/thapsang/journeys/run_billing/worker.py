@@ -130,9 +130,13 @@ def bill_group(links: Links, job: Job, book: TariffBook, claimed: list[ClaimedBo
         computed, period=job.period, run_id=job.run_id, issued_on=job.issued_on, due_on=job.due_on
     )
     billing.insert_bills(links.write, period=job.period, bills=bill_table(shaped))
-    billing.insert_lines(links.write, period=job.period, lines=line_table(computed.rated.lines, period=job.period))
+    billing.insert_lines(
+        links.write, period=job.period, lines=line_table(computed.rated.lines, period=job.period)
+    )
     _post(links, job, claimed, shaped)
-    billing.insert_exceptions(links.write, run_id=job.run_id, exceptions=computed.exceptions.to_arrow(), at=job.at)
+    billing.insert_exceptions(
+        links.write, run_id=job.run_id, exceptions=computed.exceptions.to_arrow(), at=job.at
+    )
     if again:
         billing.resolve_billed(links.write, run_id=job.run_id, period=job.period, at=job.at)
     sums = _book_sums(claimed, shaped)
@@ -148,7 +152,9 @@ def _by_day(claimed: list[ClaimedBook]) -> dict[int, list[int]]:
 
 
 def _billed(links: Links, job: Job, claimed: list[ClaimedBook]) -> pl.Series | None:
-    points = pl.DataFrame(billing.points_of_books(links.read, book_ids=[book.book_id for book in claimed]))["point"]
+    points = pl.DataFrame(billing.points_of_books(links.read, book_ids=[book.book_id for book in claimed]))[
+        "point"
+    ]
     if points.is_empty():
         return None
     low, high = points[0], points[-1]

@@ -79,10 +79,12 @@ def seal_holds(*, entries: int, last: bytes, seal: bytes) -> bool:
 
 
 def _locked_head() -> AuditHead:
-    head = AuditHead.objects.select_for_update().filter(pk=1).first()
-    if head is None and not AuditEntry.objects.exists():
-        AuditHead.objects.bulk_create([_empty_head()], ignore_conflicts=True)
-        head = AuditHead.objects.select_for_update().get(pk=1)
+    locked = AuditHead.objects.select_for_update().filter(pk=1)
+    head = locked.first()
+    if head is None:
+        if not AuditEntry.objects.exists():
+            AuditHead.objects.bulk_create([_empty_head()], ignore_conflicts=True)
+        head = locked.first()  # the very first writers race: another may have made it meanwhile
     if head is None or not seal_holds(entries=head.entries, last=bytes(head.hash), seal=bytes(head.seal)):
         raise ChainBrokenError(
             "The audit log's head does not carry this installation's seal: run `thapsang audit verify`, "

@@ -60,7 +60,9 @@ def _column(name: str, chunks: pa.ChunkedArray) -> _Column:
     if pa.types.is_dictionary(array.type):
         return _words(array)
     if array.type not in _NUMBERS:
-        raise TypeError(f"The column {name} is {array.type}: binary rows take integers, dates, bools and texts.")
+        raise TypeError(
+            f"The column {name} is {array.type}: binary rows take integers, dates, bools and texts."
+        )
     return _numbers(array)
 
 

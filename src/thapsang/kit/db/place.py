@@ -77,8 +77,8 @@ def libpq_url(settings: dict[str, object]) -> str:
     """Translate Django's settings for one database back into a libpq address (for ADBC and psql)."""
     from urllib.parse import quote
 
-    user = quote(str(settings.get("USER") or "postgres"))
-    password = f":{quote(str(settings['PASSWORD']))}" if settings.get("PASSWORD") else ""
+    user = quote(str(settings.get("USER") or "postgres"), safe="")
+    password = f":{quote(str(settings['PASSWORD']), safe='')}" if settings.get("PASSWORD") else ""
     host, port = str(settings.get("HOST") or ""), str(settings.get("PORT") or "")
     options = settings.get("OPTIONS") or {}
     assert isinstance(options, dict)

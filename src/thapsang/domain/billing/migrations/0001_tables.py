@@ -5,108 +5,217 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('customers', '0001_tables'),
-        ('network', '0001_tables'),
-        ('tariffs', '0001_tables'),
+        ("customers", "0001_tables"),
+        ("network", "0001_tables"),
+        ("tariffs", "0001_tables"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Bill',
+            name="Bill",
             fields=[
-                ('id', models.BigIntegerField(primary_key=True, serialize=False)),
-                ('category', models.CharField(max_length=24)),
-                ('household_quarters', models.IntegerField()),
-                ('start', models.DateField()),
-                ('end', models.DateField()),
-                ('kwh', models.BigIntegerField()),
-                ('kvarh', models.BigIntegerField(default=0)),
-                ('estimated', models.BooleanField(default=False)),
-                ('net', models.BigIntegerField()),
-                ('vat_rate', models.IntegerField()),
-                ('vat', models.BigIntegerField()),
-                ('total', models.BigIntegerField()),
-                ('issued_on', models.DateField()),
-                ('due_on', models.DateField()),
-                ('agreement', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='customers.supplyagreement')),
-                ('customer', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='customers.customer')),
-                ('supply_point', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='customers.supplypoint')),
+                ("id", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("category", models.CharField(max_length=24)),
+                ("household_quarters", models.IntegerField()),
+                ("start", models.DateField()),
+                ("end", models.DateField()),
+                ("kwh", models.BigIntegerField()),
+                ("kvarh", models.BigIntegerField(default=0)),
+                ("estimated", models.BooleanField(default=False)),
+                ("net", models.BigIntegerField()),
+                ("vat_rate", models.IntegerField()),
+                ("vat", models.BigIntegerField()),
+                ("total", models.BigIntegerField()),
+                ("issued_on", models.DateField()),
+                ("due_on", models.DateField()),
+                (
+                    "agreement",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="customers.supplyagreement",
+                    ),
+                ),
+                (
+                    "customer",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="customers.customer",
+                    ),
+                ),
+                (
+                    "supply_point",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="customers.supplypoint",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='BillLine',
+            name="BillLine",
             fields=[
-                ('pk', models.CompositePrimaryKey('bill_id', 'line_no', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('line_no', models.SmallIntegerField()),
-                ('kind', models.CharField(max_length=8)),
-                ('tier', models.SmallIntegerField(default=0)),
-                ('band', models.CharField(default='', max_length=8)),
-                ('kwh', models.BigIntegerField()),
-                ('price', models.IntegerField()),
-                ('amount', models.BigIntegerField()),
-                ('start', models.DateField()),
-                ('end', models.DateField()),
-                ('reference', models.SmallIntegerField()),
-                ('bill', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='lines', to='billing.bill')),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "bill_id", "line_no", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("line_no", models.SmallIntegerField()),
+                ("kind", models.CharField(max_length=8)),
+                ("tier", models.SmallIntegerField(default=0)),
+                ("band", models.CharField(default="", max_length=8)),
+                ("kwh", models.BigIntegerField()),
+                ("price", models.IntegerField()),
+                ("amount", models.BigIntegerField()),
+                ("start", models.DateField()),
+                ("end", models.DateField()),
+                ("reference", models.SmallIntegerField()),
+                (
+                    "bill",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="lines",
+                        to="billing.bill",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='BillRun',
+            name="BillRun",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('period', models.DateField(unique=True)),
-                ('status', models.CharField(choices=[('running', 'đang chạy'), ('finished', 'xong')], default='running', max_length=10)),
-                ('started_at', models.DateTimeField()),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('totals', models.JSONField(default=dict)),
-                ('policy_version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tariffs.policyversion')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("period", models.DateField(unique=True)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("running", "đang chạy"), ("finished", "xong")],
+                        default="running",
+                        max_length=10,
+                    ),
+                ),
+                ("started_at", models.DateTimeField()),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                ("totals", models.JSONField(default=dict)),
+                (
+                    "policy_version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tariffs.policyversion",
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='bill',
-            name='run',
-            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='billing.billrun'),
+            model_name="bill",
+            name="run",
+            field=models.ForeignKey(
+                db_constraint=False,
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="billing.billrun",
+            ),
         ),
         migrations.CreateModel(
-            name='BillingException',
+            name="BillingException",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=30)),
-                ('detail', models.JSONField(default=dict)),
-                ('status', models.CharField(choices=[('open', 'chờ xử lý'), ('resolved', 'đã xử lý')], default='open', max_length=10)),
-                ('resolution', models.TextField(blank=True)),
-                ('assigned_to', models.BigIntegerField(blank=True, null=True)),
-                ('created_at', models.DateTimeField()),
-                ('resolved_at', models.DateTimeField(blank=True, null=True)),
-                ('supply_point', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='customers.supplypoint')),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='billing.billrun')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("code", models.CharField(max_length=30)),
+                ("detail", models.JSONField(default=dict)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("open", "chờ xử lý"), ("resolved", "đã xử lý")],
+                        default="open",
+                        max_length=10,
+                    ),
+                ),
+                ("resolution", models.TextField(blank=True)),
+                ("assigned_to", models.BigIntegerField(blank=True, null=True)),
+                ("created_at", models.DateTimeField()),
+                ("resolved_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "supply_point",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="customers.supplypoint",
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="billing.billrun"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('run', 'supply_point'), name='exception_once')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("run", "supply_point"), name="exception_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='BillRunBook',
+            name="BillRunBook",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('status', models.CharField(default='waiting', max_length=8)),
-                ('problem', models.TextField(blank=True)),
-                ('passes', models.SmallIntegerField(default=0)),
-                ('points', models.IntegerField(default=0)),
-                ('bills', models.IntegerField(default=0)),
-                ('exceptions', models.IntegerField(default=0)),
-                ('kwh', models.BigIntegerField(default=0)),
-                ('total', models.BigIntegerField(default=0)),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('book', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='network.readingbook')),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='books', to='billing.billrun')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("status", models.CharField(default="waiting", max_length=8)),
+                ("problem", models.TextField(blank=True)),
+                ("passes", models.SmallIntegerField(default=0)),
+                ("points", models.IntegerField(default=0)),
+                ("bills", models.IntegerField(default=0)),
+                ("exceptions", models.IntegerField(default=0)),
+                ("kwh", models.BigIntegerField(default=0)),
+                ("total", models.BigIntegerField(default=0)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "book",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="network.readingbook",
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="books",
+                        to="billing.billrun",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('run', 'book'), name='run_book_once')],
+                "constraints": [models.UniqueConstraint(fields=("run", "book"), name="run_book_once")],
             },
         ),
     ]

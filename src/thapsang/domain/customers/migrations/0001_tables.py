@@ -18,151 +18,302 @@ RETURN lower(translate(normalize($1, NFD), 'Đđ{SPACED}{MARKS}', 'dd{" " * len(
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('ledger', '0001_tables'),
-        ('network', '0001_tables'),
+        ("ledger", "0001_tables"),
+        ("network", "0001_tables"),
     ]
 
     operations = [
         migrations.RunSQL(FOLD, "DROP FUNCTION thapsang_fold(text)"),
         migrations.CreateModel(
-            name='Customer',
+            name="Customer",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=13, unique=True)),
-                ('kind', models.CharField(choices=[('person', 'cá nhân'), ('organisation', 'tổ chức')], max_length=12)),
-                ('name', models.CharField(max_length=200)),
-                ('id_number_cipher', models.BinaryField(null=True)),
-                ('id_number_index', models.BinaryField(db_index=True, null=True)),
-                ('tax_code', models.CharField(blank=True, max_length=14)),
-                ('created_at', models.DateTimeField()),
-                ('search', models.GeneratedField(db_persist=True, expression=django.contrib.postgres.search.SearchVector(thapsang.domain.customers.models.Fold(models.F('name')), config='simple'), output_field=django.contrib.postgres.search.SearchVectorField())),
-                ('account', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='ledger.account')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("code", models.CharField(max_length=13, unique=True)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("person", "cá nhân"), ("organisation", "tổ chức")], max_length=12
+                    ),
+                ),
+                ("name", models.CharField(max_length=200)),
+                ("id_number_cipher", models.BinaryField(null=True)),
+                ("id_number_index", models.BinaryField(db_index=True, null=True)),
+                ("tax_code", models.CharField(blank=True, max_length=14)),
+                ("created_at", models.DateTimeField()),
+                (
+                    "search",
+                    models.GeneratedField(
+                        db_persist=True,
+                        expression=django.contrib.postgres.search.SearchVector(
+                            thapsang.domain.customers.models.Fold(models.F("name")), config="simple"
+                        ),
+                        output_field=django.contrib.postgres.search.SearchVectorField(),
+                    ),
+                ),
+                (
+                    "account",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="ledger.account"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ContactPoint',
+            name="ContactPoint",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('phone', 'điện thoại'), ('email', 'e-mail'), ('zalo', 'Zalo')], max_length=8)),
-                ('value_cipher', models.BinaryField()),
-                ('value_index', models.BinaryField(db_index=True)),
-                ('verified_at', models.DateTimeField(blank=True, null=True)),
-                ('is_primary', models.BooleanField(default=True)),
-                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='contact_points', to='customers.customer')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("phone", "điện thoại"), ("email", "e-mail"), ("zalo", "Zalo")], max_length=8
+                    ),
+                ),
+                ("value_cipher", models.BinaryField()),
+                ("value_index", models.BinaryField(db_index=True)),
+                ("verified_at", models.DateTimeField(blank=True, null=True)),
+                ("is_primary", models.BooleanField(default=True)),
+                (
+                    "customer",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="contact_points",
+                        to="customers.customer",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Consent',
+            name="Consent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('purpose', models.CharField(max_length=60)),
-                ('text_version', models.CharField(max_length=40)),
-                ('evidence', models.JSONField(default=dict)),
-                ('granted_at', models.DateTimeField()),
-                ('withdrawn_at', models.DateTimeField(blank=True, null=True)),
-                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='consents', to='customers.customer')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("purpose", models.CharField(max_length=60)),
+                ("text_version", models.CharField(max_length=40)),
+                ("evidence", models.JSONField(default=dict)),
+                ("granted_at", models.DateTimeField()),
+                ("withdrawn_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "customer",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="consents",
+                        to="customers.customer",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Note',
+            name="Note",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('text', models.TextField()),
-                ('author_id', models.BigIntegerField()),
-                ('author_name', models.CharField(max_length=150)),
-                ('written_at', models.DateTimeField()),
-                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notes', to='customers.customer')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("text", models.TextField()),
+                ("author_id", models.BigIntegerField()),
+                ("author_name", models.CharField(max_length=150)),
+                ("written_at", models.DateTimeField()),
+                (
+                    "customer",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="notes",
+                        to="customers.customer",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Premises',
+            name="Premises",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('address', models.CharField(max_length=250)),
-                ('search', models.GeneratedField(db_persist=True, expression=django.contrib.postgres.search.SearchVector(thapsang.domain.customers.models.Fold(models.F('address')), config='simple'), output_field=django.contrib.postgres.search.SearchVectorField())),
-                ('commune', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='network.commune')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("address", models.CharField(max_length=250)),
+                (
+                    "search",
+                    models.GeneratedField(
+                        db_persist=True,
+                        expression=django.contrib.postgres.search.SearchVector(
+                            thapsang.domain.customers.models.Fold(models.F("address")), config="simple"
+                        ),
+                        output_field=django.contrib.postgres.search.SearchVectorField(),
+                    ),
+                ),
+                (
+                    "commune",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="network.commune"
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'premises',
+                "verbose_name_plural": "premises",
             },
         ),
         migrations.CreateModel(
-            name='SupplyAgreement',
+            name="SupplyAgreement",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.CharField(max_length=30)),
-                ('start', models.DateField()),
-                ('end', models.DateField(blank=True, null=True)),
-                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='agreements', to='customers.customer')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.CharField(max_length=30)),
+                ("start", models.DateField()),
+                ("end", models.DateField(blank=True, null=True)),
+                (
+                    "customer",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="agreements",
+                        to="customers.customer",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='AgreementTerm',
+            name="AgreementTerm",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('start', models.DateField()),
-                ('category', models.CharField(max_length=24)),
-                ('household_quarters', models.PositiveIntegerField(default=4)),
-                ('voltage', models.CharField(default='lt6', max_length=12)),
-                ('time_of_use', models.BooleanField(default=False)),
-                ('reactive_charged', models.BooleanField(default=False)),
-                ('reason', models.CharField(blank=True, max_length=200)),
-                ('agreement', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='terms', to='customers.supplyagreement')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("start", models.DateField()),
+                ("category", models.CharField(max_length=24)),
+                ("household_quarters", models.PositiveIntegerField(default=4)),
+                ("voltage", models.CharField(default="lt6", max_length=12)),
+                ("time_of_use", models.BooleanField(default=False)),
+                ("reactive_charged", models.BooleanField(default=False)),
+                ("reason", models.CharField(blank=True, max_length=200)),
+                (
+                    "agreement",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="terms",
+                        to="customers.supplyagreement",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='SupplyPoint',
+            name="SupplyPoint",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=16)),
-                ('status', models.CharField(choices=[('active', 'đang cấp điện'), ('closed', 'đã ngừng')], default='active', max_length=10)),
-                ('book', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='network.readingbook')),
-                ('premises', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='supply_points', to='customers.premises')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("code", models.CharField(max_length=16)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("active", "đang cấp điện"), ("closed", "đã ngừng")],
+                        default="active",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "book",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="network.readingbook",
+                    ),
+                ),
+                (
+                    "premises",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="supply_points",
+                        to="customers.premises",
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='supplyagreement',
-            name='supply_point',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='agreements', to='customers.supplypoint'),
+            model_name="supplyagreement",
+            name="supply_point",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="agreements",
+                to="customers.supplypoint",
+            ),
         ),
         migrations.AddIndex(
-            model_name='customer',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['search'], name='customer_search'),
+            model_name="customer",
+            index=django.contrib.postgres.indexes.GinIndex(fields=["search"], name="customer_search"),
         ),
         migrations.AddIndex(
-            model_name='customer',
-            index=models.Index(django.contrib.postgres.indexes.OpClass(thapsang.domain.customers.models.Fold('name'), name='text_pattern_ops'), name='customer_folded_name'),
+            model_name="customer",
+            index=models.Index(
+                django.contrib.postgres.indexes.OpClass(
+                    thapsang.domain.customers.models.Fold("name"), name="text_pattern_ops"
+                ),
+                name="customer_folded_name",
+            ),
         ),
         migrations.AddIndex(
-            model_name='customer',
-            index=models.Index(condition=models.Q(('tax_code', ''), _negated=True), fields=['tax_code'], name='customer_tax_code'),
+            model_name="customer",
+            index=models.Index(
+                condition=models.Q(("tax_code", ""), _negated=True),
+                fields=["tax_code"],
+                name="customer_tax_code",
+            ),
         ),
         migrations.AddIndex(
-            model_name='premises',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['search'], name='premises_search'),
+            model_name="premises",
+            index=django.contrib.postgres.indexes.GinIndex(fields=["search"], name="premises_search"),
         ),
         migrations.AddConstraint(
-            model_name='agreementterm',
-            constraint=models.UniqueConstraint(fields=('agreement', 'start'), name='term_one_a_day'),
+            model_name="agreementterm",
+            constraint=models.UniqueConstraint(fields=("agreement", "start"), name="term_one_a_day"),
         ),
         migrations.AddConstraint(
-            model_name='supplypoint',
-            constraint=models.UniqueConstraint(fields=('code',), name='supply_point_code'),
+            model_name="supplypoint",
+            constraint=models.UniqueConstraint(fields=("code",), name="supply_point_code"),
         ),
         migrations.AddConstraint(
-            model_name='supplyagreement',
-            constraint=models.CheckConstraint(condition=models.Q(('end__isnull', True), ('end__gt', models.F('start')), _connector='OR'), name='agreement_end_after_start'),
+            model_name="supplyagreement",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("end__isnull", True), ("end__gt", models.F("start")), _connector="OR"),
+                name="agreement_end_after_start",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='supplyagreement',
-            constraint=models.UniqueConstraint(fields=('number',), name='agreement_number'),
+            model_name="supplyagreement",
+            constraint=models.UniqueConstraint(fields=("number",), name="agreement_number"),
         ),
         migrations.AddConstraint(
-            model_name='supplyagreement',
-            constraint=models.UniqueConstraint(condition=models.Q(('end__isnull', True)), fields=('supply_point',), name='agreement_one_open'),
+            model_name="supplyagreement",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("end__isnull", True)), fields=("supply_point",), name="agreement_one_open"
+            ),
         ),
     ]

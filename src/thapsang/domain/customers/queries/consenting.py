@@ -56,7 +56,9 @@ class ConsentText:
     @property
     def sha256(self) -> str:
         """Hash of what was shown: proof that the text was not changed under its version later."""
-        shown = "\n".join([self.purpose, self.version, self.language, self.title, *self.paragraphs, self.agree])
+        shown = "\n".join(
+            [self.purpose, self.version, self.language, self.title, *self.paragraphs, self.agree]
+        )
         return hashlib.sha256(shown.encode()).hexdigest()
 
 
@@ -65,7 +67,10 @@ def consent_texts(*, language: str) -> list[ConsentText]:
     path = Path(settings.POLICIES) / settings.DISTRIBUTOR / "templates" / "consents.yaml"
     try:
         content = _read(path)
-        return [_text(purpose, entry, language, content["basis"]) for purpose, entry in content["purposes"].items()]
+        return [
+            _text(purpose, entry, language, content["basis"])
+            for purpose, entry in content["purposes"].items()
+        ]
     except OSError as error:
         raise ConsentTextError(f"{path.name} is missing: add it to the policies.") from error
     except KeyError as error:

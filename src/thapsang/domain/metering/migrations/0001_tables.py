@@ -5,131 +5,295 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('customers', '0001_tables'),
+        ("customers", "0001_tables"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Meter',
+            name="Meter",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('serial', models.CharField(max_length=20, unique=True)),
-                ('kind', models.CharField(choices=[('single', 'một giá'), ('three-rate', 'ba giá')], max_length=12)),
-                ('remote', models.BooleanField(default=False)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("serial", models.CharField(max_length=20, unique=True)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("single", "một giá"), ("three-rate", "ba giá")], max_length=12
+                    ),
+                ),
+                ("remote", models.BooleanField(default=False)),
             ],
         ),
         migrations.CreateModel(
-            name='ReadingImport',
+            name="ReadingImport",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=255)),
-                ('sha256', models.CharField(max_length=64, unique=True)),
-                ('channel', models.CharField(choices=[('csv', 'CSV'), ('parquet', 'Parquet'), ('ami', 'AMI')], max_length=8)),
-                ('status', models.CharField(choices=[('queued', 'chờ'), ('running', 'đang chạy'), ('finished', 'xong'), ('refused', 'bị từ chối')], default='queued', max_length=10)),
-                ('problem', models.TextField(blank=True)),
-                ('size', models.BigIntegerField(default=0)),
-                ('done', models.BigIntegerField(default=0)),
-                ('rows', models.BigIntegerField(default=0)),
-                ('accepted', models.BigIntegerField(default=0)),
-                ('replaced', models.BigIntegerField(default=0)),
-                ('repeated', models.BigIntegerField(default=0)),
-                ('rejected', models.BigIntegerField(default=0)),
-                ('flagged', models.BigIntegerField(default=0)),
-                ('missing', models.JSONField(default=list)),
-                ('started_at', models.DateTimeField()),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=255)),
+                ("sha256", models.CharField(max_length=64, unique=True)),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[("csv", "CSV"), ("parquet", "Parquet"), ("ami", "AMI")], max_length=8
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("queued", "chờ"),
+                            ("running", "đang chạy"),
+                            ("finished", "xong"),
+                            ("refused", "bị từ chối"),
+                        ],
+                        default="queued",
+                        max_length=10,
+                    ),
+                ),
+                ("problem", models.TextField(blank=True)),
+                ("size", models.BigIntegerField(default=0)),
+                ("done", models.BigIntegerField(default=0)),
+                ("rows", models.BigIntegerField(default=0)),
+                ("accepted", models.BigIntegerField(default=0)),
+                ("replaced", models.BigIntegerField(default=0)),
+                ("repeated", models.BigIntegerField(default=0)),
+                ("rejected", models.BigIntegerField(default=0)),
+                ("flagged", models.BigIntegerField(default=0)),
+                ("missing", models.JSONField(default=list)),
+                ("started_at", models.DateTimeField()),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Installation',
+            name="Installation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('start', models.DateField()),
-                ('end', models.DateField(blank=True, null=True)),
-                ('multiplier', models.PositiveIntegerField(default=1)),
-                ('supply_point', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='customers.supplypoint')),
-                ('meter', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='installations', to='metering.meter')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("start", models.DateField()),
+                ("end", models.DateField(blank=True, null=True)),
+                ("multiplier", models.PositiveIntegerField(default=1)),
+                (
+                    "supply_point",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="customers.supplypoint",
+                    ),
+                ),
+                (
+                    "meter",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="installations",
+                        to="metering.meter",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Register',
+            name="Register",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('total', 'tổng'), ('normal', 'bình thường'), ('peak', 'cao điểm'), ('offpeak', 'thấp điểm'), ('reactive', 'phản kháng')], max_length=10)),
-                ('digits', models.PositiveSmallIntegerField(default=6)),
-                ('installation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='registers', to='metering.installation')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("total", "tổng"),
+                            ("normal", "bình thường"),
+                            ("peak", "cao điểm"),
+                            ("offpeak", "thấp điểm"),
+                            ("reactive", "phản kháng"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("digits", models.PositiveSmallIntegerField(default=6)),
+                (
+                    "installation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="registers",
+                        to="metering.installation",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Reading',
+            name="Reading",
             fields=[
-                ('pk', models.CompositePrimaryKey('register_id', 'read_on', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('read_on', models.DateField()),
-                ('value', models.BigIntegerField()),
-                ('quality', models.CharField(choices=[('A', 'đọc'), ('E', 'ước tính'), ('C', 'khách báo'), ('V', 'đã kiểm tra tại chỗ')], default='A', max_length=1)),
-                ('source', models.CharField(default='import', max_length=8)),
-                ('import_file', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='metering.readingimport')),
-                ('register', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='metering.register')),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "register_id",
+                        "read_on",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("read_on", models.DateField()),
+                ("value", models.BigIntegerField()),
+                (
+                    "quality",
+                    models.CharField(
+                        choices=[
+                            ("A", "đọc"),
+                            ("E", "ước tính"),
+                            ("C", "khách báo"),
+                            ("V", "đã kiểm tra tại chỗ"),
+                        ],
+                        default="A",
+                        max_length=1,
+                    ),
+                ),
+                ("source", models.CharField(default="import", max_length=8)),
+                (
+                    "import_file",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="metering.readingimport",
+                    ),
+                ),
+                (
+                    "register",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="metering.register",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='RejectedReading',
+            name="RejectedReading",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('row', models.BigIntegerField()),
-                ('raw', models.JSONField()),
-                ('action', models.CharField(choices=[('reject', 'trả lại'), ('flag', 'lưu ý')], default='reject', max_length=6)),
-                ('code', models.CharField(max_length=30)),
-                ('reason', models.TextField()),
-                ('remedy', models.TextField()),
-                ('resolved_at', models.DateTimeField(blank=True, null=True)),
-                ('import_file', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='rejections', to='metering.readingimport')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("row", models.BigIntegerField()),
+                ("raw", models.JSONField()),
+                (
+                    "action",
+                    models.CharField(
+                        choices=[("reject", "trả lại"), ("flag", "lưu ý")], default="reject", max_length=6
+                    ),
+                ),
+                ("code", models.CharField(max_length=30)),
+                ("reason", models.TextField()),
+                ("remedy", models.TextField()),
+                ("resolved_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "import_file",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="rejections",
+                        to="metering.readingimport",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='SupersededReading',
+            name="SupersededReading",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('read_on', models.DateField()),
-                ('value', models.BigIntegerField()),
-                ('quality', models.CharField(max_length=1)),
-                ('source', models.CharField(max_length=8)),
-                ('reason', models.TextField()),
-                ('superseded_at', models.DateTimeField()),
-                ('import_file', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='metering.readingimport')),
-                ('register', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='metering.register')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("read_on", models.DateField()),
+                ("value", models.BigIntegerField()),
+                ("quality", models.CharField(max_length=1)),
+                ("source", models.CharField(max_length=8)),
+                ("reason", models.TextField()),
+                ("superseded_at", models.DateTimeField()),
+                (
+                    "import_file",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="metering.readingimport",
+                    ),
+                ),
+                (
+                    "register",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="metering.register"
+                    ),
+                ),
             ],
         ),
         migrations.AddConstraint(
-            model_name='installation',
-            constraint=models.UniqueConstraint(condition=models.Q(('end__isnull', True)), fields=('supply_point',), name='installation_one_open'),
+            model_name="installation",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("end__isnull", True)),
+                fields=("supply_point",),
+                name="installation_one_open",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='installation',
-            constraint=models.UniqueConstraint(condition=models.Q(('end__isnull', True)), fields=('meter',), name='installation_meter_once'),
+            model_name="installation",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("end__isnull", True)), fields=("meter",), name="installation_meter_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='installation',
-            constraint=models.CheckConstraint(condition=models.Q(('end__isnull', True), ('end__gt', models.F('start')), _connector='OR'), name='installation_end_after_start'),
+            model_name="installation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("end__isnull", True), ("end__gt", models.F("start")), _connector="OR"),
+                name="installation_end_after_start",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='installation',
-            constraint=models.CheckConstraint(condition=models.Q(('multiplier__gt', 0)), name='installation_multiplier'),
+            model_name="installation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("multiplier__gt", 0)), name="installation_multiplier"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='register',
-            constraint=models.UniqueConstraint(fields=('installation', 'kind'), name='register_one_a_kind'),
+            model_name="register",
+            constraint=models.UniqueConstraint(fields=("installation", "kind"), name="register_one_a_kind"),
         ),
         migrations.AddConstraint(
-            model_name='register',
-            constraint=models.CheckConstraint(condition=models.Q(('digits__gte', 3), ('digits__lte', 9)), name='register_digits'),
+            model_name="register",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("digits__gte", 3), ("digits__lte", 9)), name="register_digits"
+            ),
         ),
         migrations.AddIndex(
-            model_name='rejectedreading',
-            index=models.Index(fields=['import_file', 'row'], name='rejected_by_row'),
+            model_name="rejectedreading",
+            index=models.Index(fields=["import_file", "row"], name="rejected_by_row"),
         ),
     ]

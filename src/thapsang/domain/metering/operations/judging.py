@@ -42,11 +42,22 @@ def judge(candidates: pl.DataFrame, known: pl.DataFrame, policy: ReadingPolicy) 
         first = bad.sort("register", "read_on").unique("register", keep="first", maintain_order=True)
         again = pl.col("register").is_in(first["register"].implode())
         done += [compared.filter(~again), first]
-        # Whoever follows a bad reading is judged again without it.
+        # Whoever stands beside a bad reading is judged again without it, and with the estimate it would replace.
+        others = pl.concat([others, known.join(first, on=["register", "read_on"], how="semi")])
         fresh = compared.filter(again).join(first.select("row"), on="row", how="anti")
-        fresh = fresh.with_columns(verdict=pl.when(pl.col("verdict") == "reject").then(pl.lit("accept"))
-                                   .otherwise(pl.col("verdict")))  # fmt: skip
+        fresh = fresh.with_columns(verdict=_meant(fresh, replaced))
     return _judge_orphans(pl.concat([part.select(_ALL) for part in done]), known, policy).sort("row")
+
+
+def _meant(fresh: pl.DataFrame, replaced: pl.DataFrame) -> pl.Series:
+    """Return what rows that are judged again would do: replace the estimate of their day, or be new."""
+    replacing = fresh.join(replaced, on=["register", "read_on"], how="semi")["row"]
+    again = (
+        pl.when(pl.col("row").is_in(replacing.implode())).then(pl.lit("replace")).otherwise(pl.lit("accept"))
+    )
+    return fresh.select(
+        verdict=pl.when(pl.col("verdict") == "reject").then(again).otherwise(pl.col("verdict"))
+    )["verdict"]
 
 
 def _judge_orphans(judged: pl.DataFrame, known: pl.DataFrame, policy: ReadingPolicy) -> pl.DataFrame:

@@ -43,8 +43,12 @@ def split_period(
         raise SplitRefusedError("Splitting a period needs a reason.")
     registers = _registers(supply_point_id, read_on)
     read = Reading.objects.filter(register_id__in=registers, read_on=read_on)
-    if lacking := sorted(registers[r] for r in registers.keys() - set(read.values_list("register_id", flat=True))):
-        raise SplitRefusedError(f"No reading on {read_on} of {', '.join(lacking)}: import it with purpose price.")
+    if lacking := sorted(
+        registers[r] for r in registers.keys() - set(read.values_list("register_id", flat=True))
+    ):
+        raise SplitRefusedError(
+            f"No reading on {read_on} of {', '.join(lacking)}: import it with purpose price."
+        )
     changed = _mark(list(registers), read_on, reason)
     if changed:
         audit.record(

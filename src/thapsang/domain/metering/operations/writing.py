@@ -99,7 +99,9 @@ class ImportWriter:
         quoted = reason.replace("'", "''")
         execute(link, f"SELECT set_config('thapsang.correction', '{quoted}', true)")
         execute(link, _OUTDATE.format(import_id=import_id))
-        self._open = pl.DataFrame(fetch(link, _OPEN_REJECTIONS.format(import_id=import_id)), schema=_REJECTION)
+        self._open = pl.DataFrame(
+            fetch(link, _OPEN_REJECTIONS.format(import_id=import_id)), schema=_REJECTION
+        )
         self._settled: list[pl.Series] = []
 
     def write(self, chunk: Chunk) -> None:

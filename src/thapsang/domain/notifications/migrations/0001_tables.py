@@ -4,42 +4,53 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Message',
+            name="Message",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('channel', models.CharField(max_length=8)),
-                ('template', models.CharField(max_length=40)),
-                ('address_cipher', models.BinaryField()),
-                ('status', models.CharField(default='queued', max_length=10)),
-                ('provider_reference', models.CharField(blank=True, max_length=80)),
-                ('problem', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("channel", models.CharField(max_length=8)),
+                ("template", models.CharField(max_length=40)),
+                ("address_cipher", models.BinaryField()),
+                ("status", models.CharField(default="queued", max_length=10)),
+                ("provider_reference", models.CharField(blank=True, max_length=80)),
+                ("problem", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='PhoneCode',
+            name="PhoneCode",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('purpose', models.CharField(max_length=20)),
-                ('phone_cipher', models.BinaryField()),
-                ('phone_index', models.BinaryField()),
-                ('sender_index', models.BinaryField()),
-                ('code_hash', models.BinaryField(null=True)),
-                ('tries', models.PositiveSmallIntegerField(default=0)),
-                ('created_at', models.DateTimeField()),
-                ('expires_at', models.DateTimeField()),
-                ('used_at', models.DateTimeField(blank=True, null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("purpose", models.CharField(max_length=20)),
+                ("phone_cipher", models.BinaryField()),
+                ("phone_index", models.BinaryField()),
+                ("sender_index", models.BinaryField()),
+                ("code_hash", models.BinaryField(null=True)),
+                ("tries", models.PositiveSmallIntegerField(default=0)),
+                ("created_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField()),
+                ("used_at", models.DateTimeField(blank=True, null=True)),
             ],
             options={
-                'indexes': [models.Index(fields=['phone_index', 'created_at'], name='phone_code_by_phone'), models.Index(fields=['sender_index', 'created_at'], name='phone_code_by_sender')],
+                "indexes": [
+                    models.Index(fields=["phone_index", "created_at"], name="phone_code_by_phone"),
+                    models.Index(fields=["sender_index", "created_at"], name="phone_code_by_sender"),
+                ],
             },
         ),
     ]

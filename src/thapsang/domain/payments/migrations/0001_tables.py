@@ -5,118 +5,228 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('customers', '0001_tables'),
-        ('ledger', '0002_guards'),
+        ("customers", "0001_tables"),
+        ("ledger", "0002_guards"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Callback',
+            name="Callback",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('provider', models.CharField(max_length=40)),
-                ('kind', models.CharField(max_length=10)),
-                ('payload', models.JSONField()),
-                ('verdict', models.CharField(max_length=30)),
-                ('reference', models.CharField(blank=True, db_index=True, max_length=80)),
-                ('received_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("provider", models.CharField(max_length=40)),
+                ("kind", models.CharField(max_length=10)),
+                ("payload", models.JSONField()),
+                ("verdict", models.CharField(max_length=30)),
+                ("reference", models.CharField(blank=True, db_index=True, max_length=80)),
+                ("received_at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='PaymentIntent',
+            name="PaymentIntent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('reference', models.CharField(max_length=32, unique=True)),
-                ('method', models.CharField(choices=[('gateway', 'thẻ hoặc ví'), ('vietqr', 'VietQR')], max_length=10)),
-                ('owed', models.BigIntegerField()),
-                ('amount', models.BigIntegerField()),
-                ('bill_set', models.CharField(max_length=64)),
-                ('status', models.CharField(choices=[('open', 'chờ'), ('paid', 'đã trả'), ('failed', 'không thành'), ('expired', 'hết hạn')], default='open', max_length=10)),
-                ('created_at', models.DateTimeField()),
-                ('expires_at', models.DateTimeField()),
-                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='customers.customer')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("reference", models.CharField(max_length=32, unique=True)),
+                (
+                    "method",
+                    models.CharField(
+                        choices=[("gateway", "thẻ hoặc ví"), ("vietqr", "VietQR")], max_length=10
+                    ),
+                ),
+                ("owed", models.BigIntegerField()),
+                ("amount", models.BigIntegerField()),
+                ("bill_set", models.CharField(max_length=64)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("open", "chờ"),
+                            ("paid", "đã trả"),
+                            ("failed", "không thành"),
+                            ("expired", "hết hạn"),
+                        ],
+                        default="open",
+                        max_length=10,
+                    ),
+                ),
+                ("created_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField()),
+                (
+                    "customer",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="customers.customer"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Payment',
+            name="Payment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('channel', models.CharField(max_length=10)),
-                ('provider', models.CharField(max_length=40)),
-                ('provider_reference', models.CharField(max_length=80)),
-                ('receipt_code', models.CharField(max_length=24, unique=True)),
-                ('amount', models.BigIntegerField()),
-                ('business_date', models.DateField()),
-                ('paid_at', models.DateTimeField()),
-                ('received_at', models.DateTimeField()),
-                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='customers.customer')),
-                ('journal', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='ledger.journal')),
-                ('intent', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='payments.paymentintent')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("channel", models.CharField(max_length=10)),
+                ("provider", models.CharField(max_length=40)),
+                ("provider_reference", models.CharField(max_length=80)),
+                ("receipt_code", models.CharField(max_length=24, unique=True)),
+                ("amount", models.BigIntegerField()),
+                ("business_date", models.DateField()),
+                ("paid_at", models.DateTimeField()),
+                ("received_at", models.DateTimeField()),
+                (
+                    "customer",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="customers.customer"
+                    ),
+                ),
+                (
+                    "journal",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="ledger.journal",
+                    ),
+                ),
+                (
+                    "intent",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="payments.paymentintent",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='IntentBill',
+            name="IntentBill",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('bill_id', models.BigIntegerField()),
-                ('amount', models.BigIntegerField()),
-                ('intent', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='bills', to='payments.paymentintent')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("bill_id", models.BigIntegerField()),
+                ("amount", models.BigIntegerField()),
+                (
+                    "intent",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="bills",
+                        to="payments.paymentintent",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Confirmation',
+            name="Confirmation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('client_id', models.CharField(max_length=40)),
-                ('key', models.CharField(max_length=80)),
-                ('body_hash', models.BinaryField()),
-                ('status', models.SmallIntegerField()),
-                ('answer', models.JSONField()),
-                ('created_at', models.DateTimeField()),
-                ('payment', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='payments.payment')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("client_id", models.CharField(max_length=40)),
+                ("key", models.CharField(max_length=80)),
+                ("body_hash", models.BinaryField()),
+                ("status", models.SmallIntegerField()),
+                ("answer", models.JSONField()),
+                ("created_at", models.DateTimeField()),
+                (
+                    "payment",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="payments.payment",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('client_id', 'key'), name='confirmation_once')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("client_id", "key"), name="confirmation_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Allocation',
+            name="Allocation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('bill_id', models.BigIntegerField(db_index=True)),
-                ('amount', models.BigIntegerField()),
-                ('payment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='allocations', to='payments.payment')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("bill_id", models.BigIntegerField(db_index=True)),
+                ("amount", models.BigIntegerField()),
+                (
+                    "payment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="allocations",
+                        to="payments.payment",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('payment', 'bill_id'), name='allocation_once'), models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='allocation_positive')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("payment", "bill_id"), name="allocation_once"),
+                    models.CheckConstraint(condition=models.Q(("amount__gt", 0)), name="allocation_positive"),
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='paymentintent',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='intent_amount_positive'),
+            model_name="paymentintent",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount__gt", 0)), name="intent_amount_positive"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='paymentintent',
-            constraint=models.CheckConstraint(condition=models.Q(('amount', models.F('owed'))), name='intent_zero_fee'),
+            model_name="paymentintent",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount", models.F("owed"))), name="intent_zero_fee"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='paymentintent',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'open')), fields=('customer', 'method', 'bill_set'), name='intent_one_open'),
+            model_name="paymentintent",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status", "open")),
+                fields=("customer", "method", "bill_set"),
+                name="intent_one_open",
+            ),
         ),
         migrations.AddIndex(
-            model_name='payment',
-            index=models.Index(fields=['provider', 'business_date', 'id'], name='payment_statement'),
+            model_name="payment",
+            index=models.Index(fields=["provider", "business_date", "id"], name="payment_statement"),
         ),
         migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.UniqueConstraint(fields=('provider', 'provider_reference'), name='payment_once'),
+            model_name="payment",
+            constraint=models.UniqueConstraint(
+                fields=("provider", "provider_reference"), name="payment_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='payment_positive'),
+            model_name="payment",
+            constraint=models.CheckConstraint(condition=models.Q(("amount__gt", 0)), name="payment_positive"),
         ),
     ]

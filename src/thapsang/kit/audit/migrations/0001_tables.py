@@ -4,43 +4,44 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='AuditEntry',
+            name="AuditEntry",
             fields=[
-                ('id', models.BigIntegerField(primary_key=True, serialize=False)),
-                ('at', models.DateTimeField()),
-                ('actor_id', models.BigIntegerField(null=True)),
-                ('actor_name', models.CharField(max_length=150)),
-                ('action', models.CharField(max_length=80)),
-                ('subject', models.CharField(max_length=120)),
-                ('before', models.JSONField(null=True)),
-                ('after', models.JSONField(null=True)),
-                ('reason', models.TextField(blank=True)),
-                ('request_id', models.CharField(blank=True, max_length=40)),
-                ('previous_hash', models.BinaryField()),
-                ('hash', models.BinaryField(unique=True)),
+                ("id", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("at", models.DateTimeField()),
+                ("actor_id", models.BigIntegerField(null=True)),
+                ("actor_name", models.CharField(max_length=150)),
+                ("action", models.CharField(max_length=80)),
+                ("subject", models.CharField(max_length=120)),
+                ("before", models.JSONField(null=True)),
+                ("after", models.JSONField(null=True)),
+                ("reason", models.TextField(blank=True)),
+                ("request_id", models.CharField(blank=True, max_length=40)),
+                ("previous_hash", models.BinaryField()),
+                ("hash", models.BinaryField(unique=True)),
             ],
             options={
-                'indexes': [models.Index(fields=['subject', '-id'], name='audit_subject'), models.Index(fields=['actor_id', '-id'], name='audit_actor')],
+                "indexes": [
+                    models.Index(fields=["subject", "-id"], name="audit_subject"),
+                    models.Index(fields=["actor_id", "-id"], name="audit_actor"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='AuditHead',
+            name="AuditHead",
             fields=[
-                ('id', models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
-                ('entries', models.BigIntegerField(default=0)),
-                ('hash', models.BinaryField()),
-                ('seal', models.BinaryField()),
+                ("id", models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
+                ("entries", models.BigIntegerField(default=0)),
+                ("hash", models.BinaryField()),
+                ("seal", models.BinaryField()),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='audit_one_head')],
+                "constraints": [models.CheckConstraint(condition=models.Q(("id", 1)), name="audit_one_head")],
             },
         ),
     ]

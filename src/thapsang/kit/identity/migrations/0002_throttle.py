@@ -4,18 +4,17 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('identity', '0001_tables'),
+        ("identity", "0001_tables"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Throttle',
+            name="Throttle",
             fields=[
-                ('key', models.BinaryField(primary_key=True, serialize=False)),
-                ('since', models.DateTimeField(db_index=True)),
-                ('attempts', models.IntegerField()),
+                ("key", models.BinaryField(primary_key=True, serialize=False)),
+                ("since", models.DateTimeField(db_index=True)),
+                ("attempts", models.IntegerField()),
             ],
         ),
     ]
