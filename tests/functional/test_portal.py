@@ -298,7 +298,8 @@ def test_what_a_finger_must_hit_is_large_enough(visit: Visit) -> None:
         page = visit.go(path)
         small = page.evaluate(
             """[...document.querySelectorAll('a, button, summary, input:not([type=hidden])')]
-            .filter(e => e.checkVisibility() && !e.closest('.skip') && !e.matches('.skip') && !e.closest('p:not(.links-row)'))
+            .filter(e => e.checkVisibility() && !e.closest('.skip') && !e.matches('.skip'))
+            .filter(e => !e.closest('p:not(.links-row)'))
             .map(e => [e.innerText, e.getBoundingClientRect()]).filter(([, r]) => r.height < 44).map(([t]) => t)"""
         )
         assert small == [], path

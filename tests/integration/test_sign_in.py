@@ -77,7 +77,8 @@ def test_neither_code_nor_phone_stands_in_the_database(known, outbox):
     ask()
     with connection.cursor() as sql:
         sql.execute(
-            "SELECT notifications_phonecode::text || coalesce((SELECT notifications_message::text FROM notifications_message), '') FROM notifications_phonecode"
+            "SELECT notifications_phonecode::text || coalesce("
+            "(SELECT notifications_message::text FROM notifications_message), '') FROM notifications_phonecode"
         )
         row = sql.fetchone()[0]
     assert outbox.code not in row and "912345678" not in row and "10.0.0.1" not in row
