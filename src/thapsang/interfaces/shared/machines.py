@@ -1,7 +1,7 @@
 """Answer machines without what only browsers need.
 
-A bank's call has no session, form token, language, message or account in a browser; looking for them was two
-thirds of the processor time of a confirmed payment (docs/adr/0009-api.md). Only routes that are open to API
+A bank's call has no session, form token, language, message or account in a browser, so nobody looks for them
+(docs/adr/0009-api.md). Only routes that are open to API
 clients and the public, and that say so themselves, are taken here; everything else goes the usual way.
 """
 
