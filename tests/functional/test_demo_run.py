@@ -81,8 +81,8 @@ def test_it_comes_up_stops_cleanly_and_comes_up_again(environment: dict[str, str
     assert [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE] == []
     with _demo(environment, port) as process:
         started = time.monotonic()
-        _wait_for(f"http://127.0.0.1:{port}/healthz", process, 30)
-        assert time.monotonic() - started < 30
+        _wait_for(f"http://127.0.0.1:{port}/healthz", process, 90)
+        assert time.monotonic() - started < 90  # 15 s on a free machine; CI runs two tests at a time
 
 
 def test_after_a_kill_the_next_start_works(environment: dict[str, str]) -> None:

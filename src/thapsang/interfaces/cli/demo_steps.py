@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
 from datetime import date, datetime, time, timedelta
+from pathlib import Path
 
+from django.conf import settings
+from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.utils import timezone
 from rich.progress import Progress, TaskID
@@ -16,6 +20,7 @@ from thapsang.journeys import load_demo, run_billing, settle_demo
 from thapsang.kit.bulk.copy import bulk_connection
 
 MONTHS = 13
+STAMP = Path(settings.STATIC_ROOT) / ".collected"
 
 
 def prepare(progress: Progress, customers: int) -> None:
@@ -24,8 +29,21 @@ def prepare(progress: Progress, customers: int) -> None:
         call_command("migrate", interactive=False, verbosity=0)
     loaded = _load_province(progress, customers)
     _make_bills(progress, months(loaded.last_reading))
-    with Step(progress, "Collecting the pages' files"):
-        _collect_files()
+    stamp = _files_stamp()
+    if not STAMP.exists() or STAMP.read_text() != stamp:
+        with Step(progress, "Collecting the pages' files"):
+            _collect_files()
+        STAMP.write_text(stamp)
+
+
+def _files_stamp() -> str:
+    """Return a mark that changes with any static file: collecting is for when one did."""
+    found = hashlib.sha256()
+    for finder in get_finders():
+        for name, storage in finder.list(None):
+            status = Path(storage.path(name)).stat()
+            found.update(f"{name} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return found.hexdigest()
 
 
 def _collect_files() -> None:
