@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from csp.utils import build_policy
 from django.conf import settings
+from django.core.handlers.exception import response_for_exception
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import Resolver404, ResolverMatch, get_resolver
 
@@ -40,7 +41,11 @@ class MachineRoutesMiddleware:
             return self.get_response(request)
         request.get_host()  # refuses a name that is not ours, as CommonMiddleware does
         request.resolver_match = match
-        response: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
+        response: HttpResponseBase
+        try:
+            response = match.func(request, *match.args, **match.kwargs)
+        except Exception as error:  # an error page carries the same headers as an answer
+            response = response_for_exception(request, error)
         for name, value in self.headers.items():
             response.headers.setdefault(name, value)
         if isinstance(response, HttpResponse):
