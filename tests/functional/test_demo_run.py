@@ -31,10 +31,14 @@ def _two_free_ports() -> int:
 
 
 @pytest.fixture(scope="module")
-def environment() -> Iterator[dict[str, str]]:
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """A database server of this test's own, removed afterwards."""
     key = f"demo-run-{os.getpid()}"
-    yield {**{k: v for k, v in os.environ.items() if k != "DATABASE_URL"}, "THAPSANG_DB_KEY": key}
+    yield {
+        **{k: v for k, v in os.environ.items() if k != "DATABASE_URL"},
+        "THAPSANG_DB_KEY": key,
+        "THAPSANG_STATIC": str(tmp_path_factory.mktemp("static")),
+    }
     EmbeddedServer(embedded_place(key=key)).remove()
 
 

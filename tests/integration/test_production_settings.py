@@ -94,7 +94,7 @@ def test_what_production_sends() -> None:
         "THAPSANG_MANIFEST": "1",
     }
     subprocess.run(collect, env=environment, check=True, capture_output=True)
-    done = start(GOOD, ANSWER.replace("SECURE", "True", 1))
+    done = start({**GOOD, "THAPSANG_STATIC": str(tmp_path)}, ANSWER.replace("SECURE", "True", 1))
     assert "strict-transport-security: max-age=31536000; includeSubDomains; preload" in done.stdout, (
         done.stderr
     )
