@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 from django.contrib.sessions.backends.db import SessionStore as DatabaseSessions
@@ -86,7 +87,8 @@ for cookie in answer.cookies.values():
 """
 
 
-def test_what_production_sends() -> None:
+def test_what_production_sends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THAPSANG_STATIC", str(tmp_path))
     collect = [sys.executable, "-m", "django", "collectstatic", "--no-input", "--verbosity=0"]
     environment = {
         **os.environ,
