@@ -30,5 +30,5 @@ format: install
 	@.venv/bin/ruff check -q --fix src tests bench tools; .venv/bin/ruff format -q src tests bench tools
 
 lock:
-	@.venv/bin/uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/dev.in -o requirements/lock.txt
+	@.venv/bin/uv pip compile -q --python-version 3.11 --generate-hashes --no-header requirements/dev.in -o requirements/lock.txt
 	@grep -A100 '^uv==' requirements/lock.txt | awk 'NR>1 && /^[a-z]/ {exit} {print}' | grep -v '# ' > requirements/bootstrap.txt
