@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -11,7 +12,6 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import psutil
 import pytest
@@ -42,7 +42,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
     EmbeddedServer(embedded_place(key=key)).remove()
 
 
-@contextmanager
+@contextlib.contextmanager
 def _demo(environment: dict[str, str], port: int) -> Iterator[subprocess.Popen[str]]:
     words = ["demo", "run", "--port", str(port), "--customers", "300"]
     process = subprocess.Popen(
@@ -93,13 +93,14 @@ def test_after_a_kill_the_next_start_works(environment: dict[str, str]) -> None:
     port = _two_free_ports()
     with _demo(environment, port) as process:
         _wait_for(f"http://127.0.0.1:{port}/healthz", process, 240)
-        family = _descendants(process)
+        # What a power cut would take as well, PostgreSQL excepted; named while all of them live.
+        family = [one for one in _descendants(process) if "postgres" not in one.name()]
         process.kill()
         process.wait()
-    for one in family:  # what a power cut would have taken as well, PostgreSQL excepted
-        if "postgres" not in one.name():
+    for one in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
             one.kill()
-    psutil.wait_procs([one for one in family if "postgres" not in one.name()], timeout=10)
+    psutil.wait_procs(family, timeout=10)
     with _demo(environment, port) as process:
         _wait_for(f"http://127.0.0.1:{port}/healthz", process, 60)
     assert not EmbeddedServer(embedded_place(key=environment["THAPSANG_DB_KEY"])).answers()
