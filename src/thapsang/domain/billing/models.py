@@ -130,6 +130,32 @@ class BillLine(models.Model):
         return f"{self.bill_id}/{self.line_no}"
 
 
+class BillLink(models.Model):
+    """Why a later bill of a month stands beside an earlier one: it adjusts it, cancels it or stands in its place.
+
+    What is owed for a month is the sum of its bills: a bill that replaces another comes with one that cancels it.
+    Written with the bill and never changed.
+    """
+
+    privacy = Privacy(none=("kind", "origin"))
+
+    bill = models.OneToOneField(
+        Bill, on_delete=models.PROTECT, primary_key=True, related_name="+", db_constraint=False
+    )
+    of_bill = models.ForeignKey(Bill, on_delete=models.PROTECT, related_name="+", db_constraint=False)
+    kind = models.CharField(
+        max_length=8,
+        choices=[("adjusts", "điều chỉnh"), ("cancels", "hủy"), ("replaces", "thay thế")],
+    )
+    origin = models.CharField(max_length=40, db_index=True)
+    """What made it: `relief:<batch>` or `correction:<id>`."""
+    relief_version_id = models.BigIntegerField(null=True)
+    """The book of reliefs in which the references of its lines of kind `relief` count."""
+
+    def __str__(self) -> str:
+        return f"{self.bill_id} {self.kind} {self.of_bill_id}"
+
+
 class BillingException(models.Model):
     """A point that could not be billed: why, and what to do; it never stops the run."""
 
