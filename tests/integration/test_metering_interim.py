@@ -18,7 +18,7 @@ from thapsang.domain.metering.operations import ImportOutcome
 from thapsang.domain.tariffs.queries import current_book
 from thapsang.engines.rating import rate
 from thapsang.interfaces.cli import readings
-from thapsang.journeys.run_billing.computing import TERMS, USAGE, _arrow
+from thapsang.domain.billing.bulk.computing import TERMS, USAGE, _arrow
 from thapsang.kit.audit.models import AuditEntry
 from thapsang.kit.bulk.copy import bulk_connection
 from thapsang.kit.db.transactions import transaction

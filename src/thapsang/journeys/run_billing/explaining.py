@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import polars as pl
 
 from thapsang.domain.billing import bulk, queries
+from thapsang.domain.billing.bulk.computing import Computed, compute
 from thapsang.domain.billing.types import BillDetail, LineView, UnknownBillError, bill_code
 from thapsang.domain.tariffs import queries as tariffs
 from thapsang.engines.rating import Reference, TariffBook
-from thapsang.journeys.run_billing.computing import Computed, compute
 from thapsang.kit.bulk.copy import bulk_connection
 
 _FIELDS = ("kwh", "kvarh", "category", "household_quarters", "net", "vat_rate", "vat", "total")

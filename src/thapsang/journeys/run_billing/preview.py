@@ -10,11 +10,11 @@ import polars as pl
 from django.utils import timezone
 
 from thapsang.domain.billing import queries
+from thapsang.domain.billing.bulk.computing import Computed, compute
 from thapsang.domain.billing.types import CategoryTotal, month_before
 from thapsang.domain.network import queries as network
 from thapsang.domain.network.types import BookView
 from thapsang.domain.tariffs import queries as tariffs
-from thapsang.journeys.run_billing.computing import Computed, compute
 from thapsang.journeys.run_billing.running import GROUP_POINTS, demand_ended
 from thapsang.kit.bulk.copy import bulk_connection
 

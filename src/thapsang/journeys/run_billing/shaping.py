@@ -9,8 +9,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from thapsang.domain.billing.bulk.computing import Computed
 from thapsang.domain.billing.types import PERIOD_FACTOR, yymm
-from thapsang.journeys.run_billing.computing import Computed
 
 _INT, _DAY, _TEXT, _SMALL = pa.int64(), pa.date32(), pa.string(), pa.int32()
 BILL = pa.schema(

@@ -23,9 +23,9 @@ import pyarrow as pa
 
 from thapsang.domain.billing import bulk as billing
 from thapsang.domain.billing.bulk import ClaimedBook
+from thapsang.domain.billing.bulk.computing import compute
 from thapsang.domain.ledger import bulk as ledger
 from thapsang.engines.rating import TariffBook, book_from_content
-from thapsang.journeys.run_billing.computing import compute
 from thapsang.journeys.run_billing.job import Job
 from thapsang.journeys.run_billing.shaping import Shaped, bill_table, entry_table, line_table, shape_bills
 from thapsang.kit.bulk.copy import execute, fetch

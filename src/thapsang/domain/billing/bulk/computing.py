@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pyarrow as pa
 
-from thapsang.domain.billing import bulk as billing
+from thapsang.domain.billing.bulk.posting import points_of_books
 from thapsang.domain.customers import bulk as customers
 from thapsang.domain.metering import bulk as metering
 from thapsang.domain.metering.types import book_period
@@ -66,7 +66,7 @@ def compute(
     `books` are book ids by reading day; points in `billed` are left out; `only` names one point to compute.
     """
     numbers = sorted(number for group in books.values() for number in group)
-    points = pl.DataFrame(billing.points_of_books(link, book_ids=numbers))
+    points = pl.DataFrame(points_of_books(link, book_ids=numbers))
     usage, issues = metering.usage_of_points(link, points=points, days=books, period=period)
     terms = _terms(link, points, books, period)
     if billed is not None and len(billed):
