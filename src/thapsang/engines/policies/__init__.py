@@ -14,7 +14,7 @@ from thapsang.engines.policies.basis import (
 )
 from thapsang.engines.policies.errors import PolicyError
 from thapsang.engines.policies.fields import Field
-from thapsang.engines.policies.files import Content, fingerprint, read_folder
+from thapsang.engines.policies.files import Content, fingerprint, read_folder, read_text
 
 __all__ = [
     "CONFIDENCES",
@@ -28,5 +28,6 @@ __all__ = [
     "fingerprint",
     "read_doubts",
     "read_folder",
+    "read_text",
     "words",
 ]

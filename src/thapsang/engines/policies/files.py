@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -50,22 +50,31 @@ def read_folder(folder: Path, what: str) -> Content:
     return {_name(path): _read(path) for path in files}
 
 
+def read_text(name: str, text: str) -> Any:
+    """Return the content of one file given as text under this name; raises PolicyError as `read_folder` does."""
+    return _loaded(name, lambda: text)
+
+
 def _name(path: Path) -> str:
     return "/".join(path.absolute().parts[-3:])
 
 
 def _read(path: Path) -> Any:
+    return _loaded(_name(path), lambda: path.read_text(encoding="utf-8"))
+
+
+def _loaded(name: str, text: Callable[[], str]) -> Any:
     try:
-        loaded = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
+        loaded = yaml.load(text(), Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "the text"
         raise PolicyError(
-            _name(path), where, f"{error.problem}.", _yaml_remedy(str(error.problem))
+            name, where, f"{error.problem}.", _yaml_remedy(str(error.problem))
         ) from error
     except (UnicodeDecodeError, yaml.YAMLError, ValueError) as error:
         raise PolicyError(
-            _name(path), "the text", f"{error}.", "Save it as UTF-8 YAML with real dates."
+            name, "the text", f"{error}.", "Save it as UTF-8 YAML with real dates."
         ) from error
     return _plain(loaded)
 

@@ -1,0 +1,67 @@
+"""The queue of a batch's books: each is claimed, granted and marked in one and the same transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from thapsang.kit.bulk.copy import Link, execute, fetch
+
+_LOCK_CLASS = 7413
+
+
+@dataclass(frozen=True)
+class ClaimedBook:
+    """A reading book in a month, locked for this process."""
+
+    id: int
+    month: date
+    book_id: int
+    code: str
+
+
+def claim_books(link: Link, *, batch_id: int, phase: int, limit: int) -> list[ClaimedBook]:
+    """Lock up to `limit` waiting books of one month that nobody else holds; empty when there are none.
+
+    The lock ends with the transaction, so a process that dies gives its books back by dying.
+    """
+    rows = fetch(
+        link,
+        "SELECT b.id, b.month, b.book_id, r.code FROM reliefs_batchbook b "  # noqa: S608 - integers only
+        "JOIN network_readingbook r ON r.id = b.book_id "
+        f"WHERE b.batch_id = {int(batch_id)} AND b.phase = {int(phase)} AND b.status = 'waiting' "
+        f"ORDER BY b.month, b.book_id LIMIT {int(limit)} FOR NO KEY UPDATE OF b SKIP LOCKED",
+    ).to_pylist()
+    return [ClaimedBook(**row) for row in rows if row["month"] == rows[0]["month"]]
+
+
+def hold_month(link: Link, *, books: list[ClaimedBook]) -> None:
+    """Wait until no other batch grants in these books and their month, and keep others out until the end.
+
+    What earlier batches gave can be trusted only under this lock: two that give at once would both see nothing.
+    """
+    for book in sorted(books, key=lambda one: one.book_id):
+        key = _LOCK_CLASS * 10**13 + (book.month.year * 12 + book.month.month) * 10**8 + book.book_id
+        execute(link, f"SELECT pg_advisory_xact_lock({key})")
+
+
+def finish_book(link: Link, *, book: ClaimedBook, sums: dict[str, int], at: datetime) -> None:
+    """Mark a claimed book done with its sums: points, bills, net, vat, cash."""
+    values = ", ".join(
+        f"{name} = {int(sums.get(name, 0))}" for name in ("points", "bills", "net", "vat", "cash")
+    )
+    execute(
+        link,
+        f"UPDATE reliefs_batchbook SET status = 'done', problem = '', {values}, "  # noqa: S608 - integers
+        f"finished_at = '{at.isoformat()}' WHERE id = {book.id} AND status = 'waiting'",
+    )
+
+
+def fail_book(link: Link, *, book: ClaimedBook, problem: str) -> None:
+    """Mark a book failed with its problem; the next start of the batch tries it again."""
+    text = problem.replace("'", "''").replace("\0", "")
+    execute(
+        link,
+        f"UPDATE reliefs_batchbook SET status = 'failed', problem = '{text}' "  # noqa: S608 - quoted
+        f"WHERE id = {book.id} AND status = 'waiting'",
+    )

@@ -1,0 +1,46 @@
+"""Grants in columns: what a batch gives, what was given before, what one batch gave."""
+
+from __future__ import annotations
+
+import polars as pl
+import pyarrow as pa
+
+from thapsang.kit.bulk.copy import Link, copy_rows, fetch
+
+_INT, _SMALL = pa.int64(), pa.int16()
+GRANT = pa.schema(
+    {
+        "bill_id": _INT, "batch_id": _INT, "phase": _SMALL, "line_no": _SMALL, "supply_point_id": _INT,
+        "month": pa.date32(), "adjusting_bill_id": _INT, "programme": pa.string(), "rule": pa.string(),
+        "kwh": _INT, "amount": _INT, "vat": _INT, "cash": _INT, "reference": _SMALL,
+    }
+)  # fmt: skip
+"""All columns of the table: what customers got in đồng, below zero where it is taken back."""
+_SUMMED = {
+    "point": pl.Int64, "programme": pl.String, "kwh": pl.Int64, "amount": pl.Int64, "vat": pl.Int64, "cash": pl.Int64,
+}  # fmt: skip
+
+
+def insert_grants(link: Link, *, grants: pa.Table) -> int:
+    """COPY grants (GRANT) of a batch at work; the database checks batch, phase, point and month."""
+    return copy_rows(link, "reliefs_grant", grants.select(GRANT.names).cast(GRANT))
+
+
+def earlier(link: Link, *, low: int, high: int, programmes: tuple[str, ...]) -> pl.DataFrame:
+    """Return what bills numbered `low` to `high` have from these programmes: point, programme, sums."""
+    names = ",".join("'" + name.replace("'", "''") + "'" for name in programmes)
+    sql = (
+        "SELECT supply_point_id AS point, programme, sum(kwh)::bigint AS kwh, sum(amount)::bigint AS amount, "  # noqa: S608
+        "sum(vat)::bigint AS vat, sum(cash)::bigint AS cash FROM reliefs_grant "
+        f"WHERE bill_id BETWEEN {int(low)} AND {int(high)} AND programme IN ({names}) GROUP BY 1, 2"
+    )
+    return pl.DataFrame(fetch(link, sql), schema=_SUMMED)
+
+
+def granted_by(link: Link, *, batch_id: int, phase: int, low: int, high: int) -> pl.DataFrame:
+    """Return the grants of one phase of a batch for bills numbered `low` to `high`: all columns of GRANT."""
+    sql = (
+        f"SELECT {', '.join(GRANT.names)} FROM reliefs_grant WHERE bill_id BETWEEN {int(low)} AND {int(high)} "  # noqa: S608
+        f"AND batch_id = {int(batch_id)} AND phase = {int(phase)} ORDER BY bill_id, line_no"
+    )
+    return pl.DataFrame(fetch(link, sql), schema=pl.DataFrame(GRANT.empty_table()).schema)
