@@ -12,13 +12,13 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.factories import metering as make
+from thapsang.domain.billing.bulk.computing import TERMS, USAGE, _arrow
 from thapsang.domain.customers import bulk as customers
 from thapsang.domain.metering import bulk, operations, queries
 from thapsang.domain.metering.operations import ImportOutcome
 from thapsang.domain.tariffs.queries import current_book
 from thapsang.engines.rating import rate
 from thapsang.interfaces.cli import readings
-from thapsang.domain.billing.bulk.computing import TERMS, USAGE, _arrow
 from thapsang.kit.audit.models import AuditEntry
 from thapsang.kit.bulk.copy import bulk_connection
 from thapsang.kit.db.transactions import transaction
