@@ -6,8 +6,9 @@ programmes to worked cases.
 """
 
 from thapsang.engines.relief.batch import Relieved, relieve, relieve_blocks
+from thapsang.engines.relief.billed import BILLED, BilledMonth, BilledRelief, Missed, Needs
 from thapsang.engines.relief.book import Programme, ReliefBook, Rule
-from thapsang.engines.relief.columns import ADJUSTMENTS, EVIDENCE, FACTS, RELIEF_LINES
+from thapsang.engines.relief.columns import ADJUSTMENTS, EVIDENCE, FACTS, RELIEF_LINES, Facts, facts_of
 from thapsang.engines.relief.errors import ReliefInputError
 from thapsang.engines.relief.explaining import Finding, RuleFinding, Why, why
 from thapsang.engines.relief.loading import load_reliefs, reliefs_from_content
@@ -15,10 +16,16 @@ from thapsang.engines.relief.scenarios import Outcome, Scenario, load_scenarios,
 
 __all__ = [
     "ADJUSTMENTS",
+    "BILLED",
     "EVIDENCE",
     "FACTS",
     "RELIEF_LINES",
+    "BilledMonth",
+    "BilledRelief",
+    "Facts",
     "Finding",
+    "Missed",
+    "Needs",
     "Outcome",
     "Programme",
     "ReliefBook",
@@ -28,6 +35,7 @@ __all__ = [
     "RuleFinding",
     "Scenario",
     "Why",
+    "facts_of",
     "load_reliefs",
     "load_scenarios",
     "reliefs_from_content",

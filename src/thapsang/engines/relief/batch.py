@@ -91,7 +91,7 @@ def relieve_blocks(
     observer: Observer | None = None,
 ) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch, pa.RecordBatch]]:
     """Yield (adjustments, lines, problems) of a block of points at a time, so that memory stays bounded."""
-    run = _Run(book, reliefs, facts_of(facts, evidence, reliefs), bill_month, invoice_date, observer)
+    run = Run(book, reliefs, facts_of(facts, evidence, reliefs), bill_month, invoice_date, observer)
     run.prepare(usage, terms)
     for bills, lines, problems in rate_blocks(book, usage, terms):
         adjustments, found, unpriced = run.block(bills, lines)
@@ -106,7 +106,7 @@ def _joined(problems: pa.RecordBatch, more: pa.RecordBatch | None) -> pa.RecordB
 
 
 @dataclass
-class _Run:
+class Run:
     """One bill month and invoice date: which rules can hold at all, and what they need beside the bills."""
 
     book: TariffBook
@@ -122,20 +122,27 @@ class _Run:
     def prepare(self, usage: pa.Table, terms: pa.Table) -> None:
         """Choose the rules, rate again what price lists move, and find voltages when a rule asks for one."""
         usage, terms = checked(usage, USAGE, "usage")[0], checked(terms, TERMS, "terms")[0]
+        self.choose()
+        for _, rule in self.live:
+            if rule.what.kind == "price-list" and self._can_hold(rule.valid):
+                self.moved[id(rule)] = rate_moved(self.book, rule, usage, terms, self.candidates(rule))
+        if any(group.voltages for _, rule in self.live for group in rule.who):
+            self.keep_voltages(terms_of(terms, self.book.tables.categories, self.book.tables.voltages))
+
+    def choose(self) -> None:
+        """Choose the rules that can hold; all of them when somebody watches."""
         self.live = [
             (programme, rule)
             for programme in self.reliefs.programmes
             for rule in programme.rules
             if self.observer or (rule.applied and self._can_hold(rule.valid))
         ]
-        for _, rule in self.live:
-            if rule.what.kind == "price-list" and self._can_hold(rule.valid):
-                self.moved[id(rule)] = rate_moved(self.book, rule, usage, terms, self._candidates(rule))
-        if any(group.voltages for _, rule in self.live for group in rule.who):
-            rows = terms_of(terms, self.book.tables.categories, self.book.tables.voltages)
-            self.voltage = _keys(rows), rows.voltage
 
-    def _candidates(self, rule: Rule) -> Array | None:
+    def keep_voltages(self, rows: Terms) -> None:
+        """Remember the voltages of points by day."""
+        self.voltage = _keys(rows), rows.voltage
+
+    def candidates(self, rule: Rule) -> Array | None:
         """Return the points whose use a rule names, or None when one of its alternatives asks for no use."""
         if not all(group.uses for group in rule.who):
             return None
@@ -151,25 +158,37 @@ class _Run:
     def block(
         self, bills: pa.RecordBatch, lines: pa.RecordBatch
     ) -> tuple[pa.RecordBatch, pa.RecordBatch, pa.RecordBatch | None]:
+        """Return adjustments, lines and, where a price is missing, problems of a block of rated bills."""
         at, money = self._situation(bills), _money(bills, lines)
-        book = _Granting(self, at, money)
+        book = Granting(self, at, money)
         if len(at.points):
             for programme, rule in self.live:
                 book.grant(programme, rule)
         return book.adjustments(bills), book.lines(), unpriced_batch(book.unpriced)
 
     def _situation(self, bills: pa.RecordBatch) -> Situation:
-        points = bills["point"].to_numpy()
+        return self.situation(
+            bills["point"].to_numpy(),
+            bills["start"].view(pa.int32()).to_numpy(),
+            bills["end"].view(pa.int32()).to_numpy(),
+            bills["kwh"].to_numpy(),
+            bills["category"].indices.to_numpy(),
+            bills["household_quarters"].to_numpy().astype(np.int64),
+        )
+
+    def situation(
+        self, points: Array, start: Array, end: Array, kwh: Array, category: Array, quarters: Array
+    ) -> Situation:
+        """Put bills' columns beside the facts of their points."""
         use, area = self.facts.of(points)
-        end = bills["end"].view(pa.int32()).to_numpy()
         return Situation(
             points=points,
-            start=bills["start"].view(pa.int32()).to_numpy(),
+            start=start,
             end=end,
-            kwh=bills["kwh"].to_numpy(),
-            category=bills["category"].indices.to_numpy(),
+            kwh=kwh,
+            category=category,
             voltage=self._voltages(points, end),
-            quarters=bills["household_quarters"].to_numpy().astype(np.int64),
+            quarters=quarters,
             use=use,
             area=area,
             facts=self.facts,
@@ -208,10 +227,10 @@ def _money(bills: pa.RecordBatch, lines: pa.RecordBatch) -> Money:
     return Money(net, net.copy(), bills["vat_rate"].to_numpy().astype(np.int64), rated)
 
 
-class _Granting:
+class Granting:
     """The programmes over one block: who has what so far, and what is left of each bill."""
 
-    def __init__(self, run: _Run, at: Situation, money: Money) -> None:
+    def __init__(self, run: Run, at: Situation, money: Money) -> None:
         self.run, self.at, self.money = run, at, money
         self.had: dict[str, Array] = {}
         self.cash = np.zeros(len(at.points), np.int64)
