@@ -13,6 +13,9 @@ from django.core.exceptions import ImproperlyConfigured
 from thapsang.kit.db.place import ROOT, database_url, django_database
 
 ENV = os.environ.get("THAPSANG_ENV", "development")
+if ENV not in {"development", "production"}:
+    # A slip of the pen must not start a server that believes it is a demonstration.
+    raise ImproperlyConfigured(f"THAPSANG_ENV is {ENV!r}: set it to production or to development.")
 PRODUCTION = ENV == "production"
 DEBUG = os.environ.get("THAPSANG_DEBUG") == "1" and not PRODUCTION
 
@@ -87,7 +90,7 @@ MIDDLEWARE = [
     "thapsang.interfaces.shared.machines.MachineRoutesMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.gzip.GZipMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "thapsang.interfaces.shared.content_policy.ContentPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "thapsang.interfaces.shared.language.ChosenLanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -232,6 +235,20 @@ VNPAY = {
 SMS = {
     "url": os.environ.get("THAPSANG_SMS_URL", f"{TWIN_URL}/sms"),
     "token": os.environ.get("THAPSANG_SMS_TOKEN", DEFAULT_SECRET),
+}
+# The key that signs e-invoices: a .p12 file, or a PKCS#11 token's module; an invented one by default.
+INVOICE_KEY = {
+    "file": os.environ.get("THAPSANG_INVOICE_KEY", ""),
+    "password_file": os.environ.get("THAPSANG_INVOICE_KEY_PASSWORD_FILE", ""),
+    "token": os.environ.get("THAPSANG_INVOICE_TOKEN", ""),
+    "token_label": os.environ.get("THAPSANG_INVOICE_TOKEN_LABEL", ""),
+    "token_key": os.environ.get("THAPSANG_INVOICE_TOKEN_KEY", ""),
+    "pin_file": os.environ.get("THAPSANG_INVOICE_PIN_FILE", ""),
+}
+# The tax authority's service that invoices are handed over to: the sandbox twin by default.
+TAX_AUTHORITY = {
+    "url": os.environ.get("THAPSANG_TAX_URL", f"{TWIN_URL}/tax"),
+    "token": os.environ.get("THAPSANG_TAX_TOKEN", DEFAULT_SECRET),
 }
 if PRODUCTION and DEFAULT_SECRET in (VNPAY["secret"], SMS["token"]):
     raise ImproperlyConfigured(

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING
 
 import polars as pl
 import pyarrow as pa
 
-from thapsang.kit.bulk.copy import fetch
+from thapsang.kit.bulk.copy import Link, fetch
 from thapsang.kit.bulk.joining import beside, is_ascending
-
-if TYPE_CHECKING:
-    from adbc_driver_manager.dbapi import Connection
 
 _AGREEMENTS = """
 SELECT id AS agreement_id, supply_point_id AS point, customer_id, start AS agreed, "end" AS ended
@@ -31,7 +27,7 @@ _DENSE = 3
 """A table is read by a range of numbers when that touches at most so many times the rows wanted."""
 
 
-def billing_terms(link: Connection, *, book_ids: list[int], start: date, end: date) -> pa.Table:
+def billing_terms(link: Link, *, book_ids: list[int], start: date, end: date) -> pa.Table:
     """Return one row for each stretch of terms of the books' supply points that overlaps [start, end).
 
     Columns: point, customer_id, agreement_id, account_id int64; start, end date32, clipped to the period;
@@ -48,7 +44,7 @@ def billing_terms(link: Connection, *, book_ids: list[int], start: date, end: da
     return table
 
 
-def terms_of_points(link: Connection, *, points: pl.Series, start: date, end: date) -> pl.DataFrame:
+def terms_of_points(link: Link, *, points: pl.Series, start: date, end: date) -> pl.DataFrame:
     """Return what `billing_terms` returns, for supply points known already; category and voltage are texts."""
     # Three range scans put together here cost a third of the same joins in SQL, which descends an index a point.
     dates = {"start": start.isoformat(), "end": end.isoformat()}
@@ -65,6 +61,29 @@ def terms_of_points(link: Connection, *, points: pl.Series, start: date, end: da
     )  # fmt: skip
     rows = rows.filter(pl.col("term").is_not_null() & (pl.col("start") < pl.col("end"))).select(_COLUMNS)
     return rows if is_ascending(rows["point"]) else rows.sort("point", "start")
+
+
+def places_of_points(link: Link, *, low: int, high: int) -> pl.DataFrame:
+    """Return `point`, `book_id` and `commune` (its code) of supply points `low` to `high`, in order of point."""
+    members = (
+        "SELECT id AS point, book_id, premises_id FROM customers_supplypoint "  # noqa: S608 - integers
+        f"WHERE id BETWEEN {int(low)} AND {int(high)} ORDER BY id"
+    )
+    points = pl.DataFrame(fetch(link, members))
+    among = _among("id", points["premises_id"].cast(pl.Int64))
+    lying = f"SELECT id AS premises_id, commune_id FROM customers_premises WHERE {among}"  # noqa: S608 - integers
+    communes = pl.DataFrame(fetch(link, "SELECT id AS commune_id, code AS commune FROM network_commune"))
+    rows = beside(points, pl.DataFrame(fetch(link, lying)), on="premises_id")
+    codes = dict(communes.select("commune_id", "commune").iter_rows())
+    commune = pl.col("commune_id").replace_strict(codes, return_dtype=pl.Categorical)
+    return rows.select(pl.col("point", "book_id").cast(pl.Int64), commune=commune)
+
+
+def accounts_of(link: Link, *, customers: pl.Series) -> pl.DataFrame:
+    """Return `customer_id` and `account_id` of customers."""
+    among = _among("id", customers)
+    sql = f"SELECT id AS customer_id, account_id FROM customers_customer WHERE {among}"  # noqa: S608 - integers
+    return pl.DataFrame(fetch(link, sql), schema={"customer_id": pl.Int64, "account_id": pl.Int64})
 
 
 def _only(agreements: pl.DataFrame, points: pl.Series) -> pl.DataFrame:
@@ -91,3 +110,29 @@ def _among(column: str, numbers: pl.Series) -> str:
     if high - low < _DENSE * len(numbers):
         return f"{column} BETWEEN {low} AND {high}"
     return f"{column} = ANY('{{{','.join(map(str, numbers.unique().to_list()))}}}'::bigint[])"
+
+
+_BUYERS = """
+SELECT id AS customer_id, code AS customer_code, kind, name, tax_code, id_number_cipher
+FROM customers_customer WHERE {among}
+"""
+_PLACES = """
+SELECT p.id AS point, p.code AS point_code, r.address || ', ' || c.name AS address
+FROM customers_supplypoint p JOIN customers_premises r ON r.id = p.premises_id
+JOIN network_commune c ON c.id = r.commune_id WHERE {among}
+"""
+
+
+def buyers(link: Link, *, customers: pl.Series) -> pl.DataFrame:
+    """Return what an invoice names of each customer, one row each.
+
+    Columns: customer_id, customer_code, kind, name, tax_code, id_number_cipher (encrypted for `id-number`, or
+    null).
+    """
+    query = _BUYERS.format(among=_among("id", customers))
+    return pl.DataFrame(fetch(link, query), schema_overrides={"id_number_cipher": pl.Binary})
+
+
+def places(link: Link, *, points: pl.Series) -> pl.DataFrame:
+    """Return point, point_code and address (with the commune's name) of supply points, one row each."""
+    return pl.DataFrame(fetch(link, _PLACES.format(among=_among("p.id", points))))

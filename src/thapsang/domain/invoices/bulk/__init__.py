@@ -1,0 +1,1 @@
+"""Invoices in columns: claim books, number, sign, hand over."""

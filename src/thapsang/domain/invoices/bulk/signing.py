@@ -1,0 +1,77 @@
+"""Which invoices wait for their signature, and where the signed file of each is."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import psycopg
+
+from thapsang.kit.bulk.copy import fetch
+
+if TYPE_CHECKING:
+    from adbc_driver_manager.dbapi import Connection
+
+_UNSIGNED = """
+SELECT i.id, i.bill_id, i.number, i.issued_on, i.look_up_code, i.total, i.relation, i.reason, i.series_id,
+       m.form, m.code AS series,
+       o.number AS related_number, o.issued_on AS related_on, s.form AS related_form, s.code AS related_series
+FROM invoices_invoice i JOIN invoices_series m ON m.id = i.series_id
+LEFT JOIN invoices_invoice o ON o.id = i.relates_to_id
+LEFT JOIN invoices_series s ON s.id = o.series_id
+WHERE i.status = 'numbered' AND i.id BETWEEN {low} AND {high} ORDER BY i.id
+"""
+_SCHEMA = {
+    "id": pl.Int64, "bill_id": pl.Int64, "number": pl.Int32, "issued_on": pl.Date, "look_up_code": pl.String,
+    "total": pl.Int64, "relation": pl.Int16, "reason": pl.String, "series_id": pl.Int64,
+    "form": pl.String, "series": pl.String,
+    "related_number": pl.Int32, "related_on": pl.Date, "related_form": pl.String, "related_series": pl.String,
+}  # fmt: skip
+
+
+def unsigned(link: Connection | psycopg.Connection[Any], *, low: int, high: int) -> pl.DataFrame:
+    """Return numbered, unsigned invoices of bills from `low` to `high` (bill numbers), in order of bill."""
+    query = _UNSIGNED.format(low=low * 10, high=high * 10 + 9)
+    return pl.DataFrame(fetch(link, query), schema=_SCHEMA)
+
+
+def add_pack(
+    link: psycopg.Connection[Any], *, batch_book_id: int, series_id: int, sha256: str, name: str,
+    invoices: int, size: int, at: datetime,
+) -> int:  # fmt: skip
+    """Write the row of a pack whose file is kept; return its id."""
+    row = link.execute(
+        "INSERT INTO invoices_pack (batch_book_id, series_id, sha256, name, invoices, size, made_at) "
+        "VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING id",
+        [batch_book_id, series_id, sha256, name, invoices, size, at],
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def packs_of_book(link: psycopg.Connection[Any], *, batch_book_id: int) -> int:
+    """Return how many packs a book has."""
+    row = link.execute(
+        "SELECT count(*) FROM invoices_pack WHERE batch_book_id = %s", [batch_book_id]
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def mark_signed(
+    link: psycopg.Connection[Any], *, pack_id: int, at: datetime, ids: list[int], hashes: list[bytes],
+    positions: list[int], sizes: list[int],
+) -> None:  # fmt: skip
+    """Note each invoice's file: its hash, and where it lies in the pack. All must still be unsigned."""
+    done = link.execute(
+        "UPDATE invoices_invoice i SET status = 'signed', steps = i.steps + 1, signed_at = %s, pack_id = %s, "
+        "sha256 = v.sha256, position = v.position, size = v.size "
+        "FROM unnest(%b::bigint[], %b::bytea[], %b::bigint[], %b::int[]) AS v(id, sha256, position, size) "
+        "WHERE i.id = v.id AND i.status = 'numbered'",
+        [at, pack_id, ids, hashes, positions, sizes],
+    ).rowcount
+    if done != len(ids):
+        raise RuntimeError(
+            f"{len(ids) - done} of {len(ids)} invoices were signed by somebody else meanwhile."
+        )

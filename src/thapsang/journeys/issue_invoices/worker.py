@@ -1,0 +1,302 @@
+"""A worker: numbers a group of books in one transaction, then signs it in another.
+
+Numbers are taken last and used at once, so the series is locked for milliseconds; signing, which takes all the
+time, holds no lock but that of its books. What was numbered when a process died is signed by the next one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Self
+
+import adbc_driver_postgresql.dbapi as adbc
+import polars as pl
+import psycopg
+from django.utils import timezone
+
+from thapsang.domain.invoices import operations, queries
+from thapsang.domain.invoices.bulk import numbering, signing
+from thapsang.domain.invoices.bulk.claims import (
+    ClaimedBook,
+    books_left,
+    claim_books,
+    mark_done,
+    mark_failed,
+    mark_numbered,
+)
+from thapsang.engines.einvoice import Draft, InvoiceError, draft, sign_batch
+from thapsang.journeys.issue_invoices.job import Job
+from thapsang.journeys.issue_invoices.material import Material, hindered, read
+from thapsang.journeys.issue_invoices.packing import Packed, pack
+from thapsang.journeys.issue_invoices.shaping import Shaper, reason, relation
+from thapsang.kit.bulk.copy import execute
+from thapsang.kit.db.transactions import transaction
+from thapsang.kit.files import operations as files
+
+if TYPE_CHECKING:
+    from adbc_driver_manager.dbapi import Connection
+
+logger = logging.getLogger(__name__)
+_WAIT_SECONDS = 0.2
+_LOCK_SECONDS = 60
+_CHUNK = 100
+"""Invoices written, then signed, at a time: small enough for the processor's caches (docs/adr/0017)."""
+_LOST = (adbc.OperationalError, psycopg.OperationalError)
+
+
+@dataclass
+class Desk:
+    """A worker's connections and what it makes invoices with. `read` sees only what is committed."""
+
+    job: Job
+    read: Connection
+    write: psycopg.Connection[Any]
+    shaper: Shaper
+
+    @classmethod
+    @contextlib.contextmanager
+    def open(cls, job: Job) -> Iterator[Self]:
+        """Open both connections; what is not committed when the block ends is rolled back."""
+        policy = queries.current_policy()
+        shaper = Shaper(policy, job.period)
+        with adbc.connect(job.url) as read_link, contextlib.closing(psycopg.connect(job.url)) as write:
+            execute(read_link, f"SET lock_timeout = '{_LOCK_SECONDS}s'")
+            read_link.commit()
+            yield cls(job, read_link, write, shaper)
+
+    def rollback(self) -> None:
+        """Give up the transaction at hand."""
+        self.read.rollback()
+        self.write.rollback()
+
+    def commit(self) -> None:
+        """Commit what was written, and let go of what was read."""
+        self.read.rollback()
+        self.write.commit()
+
+
+def work(
+    job: Job, *, tell: Callable[[], None] | None = None, orphaned: Callable[[], bool] | None = None
+) -> None:
+    """Number and sign groups of books until none waits; books another process holds are waited for."""
+    with Desk.open(job) as desk:
+        while not (orphaned and orphaned()):
+            if not (_next_waiting(desk) or _next_numbered(desk)):
+                left = books_left(desk.write, batch_id=job.batch_id)
+                desk.rollback()
+                if not left:
+                    return
+                time.sleep(_WAIT_SECONDS)
+            if tell:
+                tell()
+
+
+def _next_waiting(desk: Desk) -> bool:
+    """Number a group of waiting books, then sign it; False when none waits."""
+    claimed = claim_books(
+        desk.write, batch_id=desk.job.batch_id, status="waiting", limit=desk.job.group_books
+    )
+    if not claimed:
+        desk.rollback()
+        return False
+    with _failing(desk, claimed):
+        material = read(desk.read, period=desk.job.period, book_ids=[book.book_id for book in claimed])
+        if material is not None:
+            _number(desk, claimed, material)
+        mark_numbered(desk.write, ids=[book.id for book in claimed])
+        desk.commit()
+        _sign_again(desk, [book.id for book in claimed], material)
+    return True
+
+
+def _next_numbered(desk: Desk) -> bool:
+    """Sign a group of books that were numbered and not signed; False when there is none."""
+    claimed = claim_books(
+        desk.write, batch_id=desk.job.batch_id, status="numbered", limit=desk.job.group_books
+    )
+    if not claimed:
+        desk.rollback()
+        return False
+    with _failing(desk, claimed):
+        _sign(desk, claimed, read(desk.read, period=desk.job.period, book_ids=[b.book_id for b in claimed]))
+        desk.commit()
+    return True
+
+
+def _sign_again(desk: Desk, ids: list[int], material: Material | None) -> None:
+    """Claim books this worker has just numbered and sign them; another may have taken some meanwhile."""
+    claimed = claim_books(
+        desk.write, batch_id=desk.job.batch_id, status="numbered", limit=len(ids), among=ids
+    )
+    _sign(desk, claimed, material)
+    desk.commit()
+
+
+@contextlib.contextmanager
+def _failing(desk: Desk, claimed: list[ClaimedBook]) -> Iterator[None]:
+    """When a group fails, mark its books failed with the reason; a lost database ends the worker."""
+    try:
+        yield
+    except _LOST:
+        raise
+    except Exception as error:
+        desk.rollback()
+        logger.exception("Invoices of books %s failed", [book.code for book in claimed])
+        for book in claimed:
+            mark_failed(desk.write, book=book, problem=f"{type(error).__name__}: {error}")
+        desk.commit()
+
+
+def _number(desk: Desk, claimed: list[ClaimedBook], material: Material) -> None:
+    """Number the bills of claimed books that have no invoice yet: first the plain ones, then those that follow."""
+    bills = material.bills
+    low, high = int(bills["bill_id"].min()), int(bills["bill_id"].max())  # type: ignore[arg-type]
+    have = numbering.invoiced(desk.read, low=low, high=high)
+    missing = bills.join(have.select("bill_id"), on="bill_id", how="anti", maintain_order="left")
+    missing = missing.filter(~pl.col("cancelled"))
+    found = hindered(missing)
+    _note_obstacles(desk, claimed, missing, found)
+    missing = missing.filter(~pl.col("bill_id").is_in([row["bill_id"] for row in found]))
+    plain = missing.filter(pl.col("link").is_null())
+    _take(desk, plain, relates=None)
+    _number_later(desk, missing.filter(pl.col("link").is_not_null()), low, high)
+
+
+def _number_later(desk: Desk, later: pl.DataFrame, low: int, high: int) -> None:
+    """Number bills that follow another one, each after the one it follows."""
+    while later.height:
+        waiting = pl.col("of_bill_id").is_in(later["bill_id"].to_list())
+        ready = later.filter(~waiting)
+        _take(desk, ready, relates=numbering.invoiced(desk.write, low=low, high=high))
+        if ready.is_empty():
+            raise ValueError(f"Bills follow each other in a circle: {later['bill_id'].head(5).to_list()}.")
+        later = later.filter(waiting)
+
+
+def _note_obstacles(
+    desk: Desk, claimed: list[ClaimedBook], rows: pl.DataFrame, found: list[dict[str, Any]]
+) -> None:
+    of_bill = dict(rows.select("bill_id", "book_id").iter_rows())
+    for book in claimed:
+        mine = [row for row in found if of_bill[row["bill_id"]] == book.book_id]
+        if mine:
+            numbering.keep_obstacles(desk.write, batch_book_id=book.id, found=mine, at=desk.job.at)
+
+
+def _take(desk: Desk, bills: pl.DataFrame, *, relates: pl.DataFrame | None) -> None:
+    """Give bills their numbers. `relates`: newest invoice of earlier bills, for those that follow one."""
+    if bills.is_empty():
+        return
+    policy, links, of = desk.shaper.policy, bills["link"].to_list(), bills["of_bill_id"].to_list()
+    earlier = dict(relates.select("bill_id", "id").iter_rows()) if relates is not None else {}
+    targets = [earlier.get(number) if number else None for number in of]
+    rows = bills.with_columns(
+        pl.Series("relates_to_id", targets, dtype=pl.Int64),
+        pl.Series("relation", [relation(link) if t else None for link, t in zip(links, targets, strict=True)],
+                  dtype=pl.Int16),
+        pl.Series("reason", [reason(policy, link, o) if t else ""
+                             for link, o, t in zip(links, of, targets, strict=True)], dtype=pl.String),
+        copy=pl.lit(0, pl.Int64),
+    )  # fmt: skip
+    numbering.clear_obstacles(desk.write, bills=rows["bill_id"].to_list())
+    numbering.number_bills(
+        desk.write, series_id=desk.job.series_id, issued_on=desk.job.issued_on, at=desk.job.at, bills=rows
+    )
+
+
+def _sign(desk: Desk, claimed: list[ClaimedBook], material: Material | None) -> None:
+    """Sign what is numbered in claimed books; a pack a book."""
+    rows = _numbered_rows(desk, material) if material is not None else None
+    for book in claimed:
+        mine = None if rows is None else rows.filter(pl.col("book_id") == book.book_id)
+        if mine is None or mine.is_empty():
+            mark_done(desk.write, book=book, invoices=0, total=0, at=timezone.now())
+        else:
+            assert material is not None
+            _sign_book(desk, book, mine, material.lines)
+
+
+def _numbered_rows(desk: Desk, material: Material) -> pl.DataFrame:
+    bills = material.bills
+    low, high = int(bills["bill_id"].min()), int(bills["bill_id"].max())  # type: ignore[arg-type]
+    unsigned = signing.unsigned(desk.write, low=low, high=high).drop("total")
+    return bills.join(unsigned, on="bill_id", how="inner", maintain_order="left")
+
+
+def _sign_book(desk: Desk, book: ClaimedBook, rows: pl.DataFrame, lines: pl.DataFrame) -> None:
+    """Sign a book's invoices; they are of one series, but for months that were left over the new year."""
+    at, done, total, refused = timezone.localtime(), 0, 0, dict[int, str]()
+    for mine in rows.partition_by("series_id", maintain_order=True):
+        drafts, wrong = _drafts(desk, mine, lines)
+        good = mine.filter(~pl.col("id").is_in(list(wrong))) if wrong else mine
+        signed = _signed(drafts, at)
+        if signed:
+            _keep(desk, book, good, signed, at)
+        done, total, refused = done + len(signed), total + int(good["total"].sum()), {**refused, **wrong}
+    mark_done(desk.write, book=book, invoices=done, total=total, at=at)
+    if refused:
+        mark_failed_part(desk, book, refused)
+
+
+def _signed(drafts: list[Draft], at: datetime) -> list[bytes]:
+    signer = operations.signer()
+    return [
+        file
+        for start in range(0, len(drafts), _CHUNK)
+        for file in sign_batch(drafts[start : start + _CHUNK], signer, at=at)
+    ]
+
+
+def _drafts(desk: Desk, rows: pl.DataFrame, lines: pl.DataFrame) -> tuple[list[Draft], dict[int, str]]:
+    """Write the invoices of rows; those the engine refuses are named and left numbered."""
+    drafts, refused = [], {}
+    for number, invoice in zip(rows["id"], desk.shaper.invoices(rows, lines), strict=True):
+        try:
+            drafts.append(draft(invoice))
+        except InvoiceError as error:
+            refused[number] = f"{invoice.series}-{invoice.number}: {error}"
+    return drafts, refused
+
+
+def mark_failed_part(desk: Desk, book: ClaimedBook, refused: dict[int, str]) -> None:
+    """The book's other invoices are signed; it stays failed until these can be written."""
+    desk.write.execute(
+        "UPDATE invoices_batchbook SET status = 'failed', problem = %s WHERE id = %s",
+        ["; ".join(refused.values())[:2000], book.id],
+    )
+
+
+def _keep(desk: Desk, book: ClaimedBook, rows: pl.DataFrame, signed: list[bytes], at: datetime) -> None:
+    """Keep a book's signed files as one pack, and note where each one is."""
+    numbers, series, series_id = rows["number"].to_list(), rows["series"][0], int(rows["series_id"][0])
+    made: Packed = pack([f"{series}-{number:08d}.xml" for number in numbers], signed)
+    kept = files.keep(made.content)
+    count = signing.packs_of_book(desk.write, batch_book_id=book.id)
+    name = f"{desk.job.period:%Y-%m}/{series}/{book.code}-{count + 1}.zip"
+    with transaction():
+        files.record(kept=kept, name=name, media_type="application/zip", purpose="invoices")
+    pack_id = signing.add_pack(
+        desk.write, batch_book_id=book.id, series_id=series_id, sha256=kept.sha256, name=name,
+        invoices=len(signed), size=kept.size, at=at,
+    )  # fmt: skip
+    signing.mark_signed(
+        desk.write, pack_id=pack_id, at=at, ids=rows["id"].to_list(),
+        hashes=[hashlib.sha256(file).digest() for file in signed], positions=made.positions,
+        sizes=[len(file) for file in signed],
+    )  # fmt: skip
+
+
+def main() -> None:
+    """Work as a process of its own: the job comes on standard input, the exit code says how it went."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends us
+    parent = os.getppid()
+    work(Job.from_json(sys.stdin.readline()), orphaned=lambda: os.getppid() != parent)
