@@ -66,3 +66,15 @@ def test_what_cannot_be_drawn_is_not_kept() -> None:
     with pytest.raises(LookupError):
         pages.get("a", fails)
     assert pages.get("a", lambda: TOKEN_HERE).plain(b"x") == b"x"
+
+
+def test_what_is_kept_about_something_is_known_until_it_is_thrown_away() -> None:
+    pages = KeptPages(kept=2)
+    assert not pages.holds("bill 1")
+    pages.get(("bill 1", "vi"), lambda: TOKEN_HERE, about="bill 1")
+    pages.get(("bill 1", "en"), lambda: TOKEN_HERE, about="bill 1")
+    assert pages.holds("bill 1")
+    pages.get(("bill 2", "vi"), lambda: TOKEN_HERE, about="bill 2")
+    assert pages.holds("bill 1") and pages.holds("bill 2")
+    pages.get(("bill 3", "vi"), lambda: TOKEN_HERE, about="bill 3")
+    assert not pages.holds("bill 1")

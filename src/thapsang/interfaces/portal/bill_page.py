@@ -7,20 +7,28 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext
 
-from thapsang.domain.billing.types import bill_code
+from thapsang.domain.billing import queries as billing
+from thapsang.domain.billing.types import BillDetail, bill_code, parts
+from thapsang.domain.customers import queries as customers
 from thapsang.domain.metering import queries as metering
 from thapsang.domain.payments import queries as payments
 from thapsang.domain.tariffs import queries as tariffs
-from thapsang.interfaces.shared import bill_words
-from thapsang.interfaces.shared.charts import MonthBar, month_chart, month_table
+from thapsang.interfaces.shared import bill_words, words
+from thapsang.interfaces.shared.charts import MonthBar, month_chart, month_table, share_bar
+from thapsang.kit.db.questions import answers
 
 if TYPE_CHECKING:
-    from thapsang.domain.billing.types import BillDetail, BillView
-    from thapsang.domain.customers.types import SupplyPointView
+    from thapsang.domain.billing.types import BillView
+    from thapsang.domain.customers.queries import Place
+    from thapsang.domain.metering.queries import MonthUsage
+    from thapsang.domain.payments.types import OwnBill
     from thapsang.domain.tariffs.types import Citation
+    from thapsang.interfaces.shared.blanks import Value
+
+MONTHS = 25
+"""Months of use asked for: the chart's thirteen, and the same months a year before."""
 
 
 @dataclass(frozen=True)
@@ -38,20 +46,26 @@ class BillRow:
 
 
 @dataclass(frozen=True)
+class ToldBill:
+    """All that the page of a bill is made of, as it was read."""
+
+    own: OwnBill
+    detail: BillDetail
+    place: Place
+    usage: list[MonthUsage]
+
+
+@dataclass(frozen=True)
 class BillPage:
-    """One bill as the page shows it."""
+    """One bill in words, for the page and for print."""
 
     row: BillRow
-    point: SupplyPointView
+    point: Place
     used: str
     year_ago: str
     each_day: str
     stretches: list[bill_words.Stretch]
     bars: list[MonthBar]
-    chart: SafeString
-    table: SafeString
-    has_last_year: bool
-    has_estimate: bool
 
 
 def rows(bills: list[BillView]) -> list[BillRow]:
@@ -60,25 +74,38 @@ def rows(bills: list[BillView]) -> list[BillRow]:
     return [BillRow(bill, bill_code(bill.id), paid.get(bill.id, 0)) for bill in bills]
 
 
-def bill_page(detail: BillDetail, row: BillRow, point: SupplyPointView) -> BillPage:
-    """Gather and word one bill; `row` says what was paid on it."""
-    bill = detail.bill
+def told_bill(*, bill_id: int, phone_index: bytes) -> ToldBill | None:
+    """Read a bill of whoever has this phone, and all its page needs, in one round trip; None if it is not theirs.
+
+    The bill's number names its point and month, so nothing has to be known before the rest is asked for.
+    """
+    number = parts(bill_id)
+    point, month = number.supply_point_id, number.period
+    places, own, (lines, policy), timeline = answers(
+        customers.places_question(supply_point_id=point),
+        payments.own_bill_question(bill_id=bill_id, phone_index=phone_index),
+        billing.lines_question(bill_id=bill_id),
+        metering.timeline_question(supply_point_id=point, months=MONTHS + 2, until=_month_after(month, 2)),
+    )
+    if own is None:
+        return None
+    usage = timeline.months(count=MONTHS, until=own.bill.end)
+    return ToldBill(own, BillDetail(own.bill, lines, policy), places[own.bill.agreement_id], usage)
+
+
+def bill_page(told: ToldBill) -> BillPage:
+    """Put one bill into words, in the reader's language."""
+    bill = told.own.bill
     month = bill.period.replace(day=1)
-    usage = metering.monthly_usage(supply_point_id=bill.supply_point_id, months=25, until=bill.end)
-    by_month = {row.month.replace(day=1): row.kwh for row in usage}
-    bars = bill_words.year_of(month, usage)
+    by_month = {row.month.replace(day=1): row.kwh for row in told.usage}
     return BillPage(
-        row=row,
-        point=point,
-        used=bill_words.used(month, bill.kwh, by_month.get(_month_before(month)), bill.category),
+        row=BillRow(bill, bill_code(bill.id), told.own.paid),
+        point=told.place,
+        used=bill_words.used(month, bill.kwh, by_month.get(_month_after(month, -1)), bill.category),
         year_ago=bill_words.a_year_ago(month, bill.kwh, by_month),
         each_day=bill_words.each_day(bill.kwh, bill.total, (bill.end - bill.start).days),
-        stretches=bill_words.stretches(detail.lines, bill.net, laws_of(detail)),
-        bars=bars,
-        chart=month_chart(bars, title=gettext("Điện dùng từng tháng"), before_label=gettext("năm trước")),
-        table=month_table(bars),
-        has_last_year=any(bar.before is not None for bar in bars),
-        has_estimate=any(bar.estimated for bar in bars),
+        stretches=bill_words.stretches(told.detail.lines, bill.net, laws_of(told.detail)),
+        bars=bill_words.year_of(month, told.usage),
     )
 
 
@@ -87,5 +114,79 @@ def laws_of(detail: BillDetail) -> Mapping[int, Citation]:
     return tariffs.citations(policy_version_id=detail.policy_version_id, language=get_language() or "vi")
 
 
-def _month_before(month: date) -> date:
-    return date(month.year - (month.month == 1), (month.month - 2) % 12 + 1, 1)
+def shown(page: BillPage, *, address: str, today: date) -> dict[str, Value]:
+    """Return the texts and truths of a bill's page, as its template names them; `address` is the page's own."""
+    row = page.row
+    bill, left = row.bill, row.left
+    return {
+        "address": address,
+        "code": row.code,
+        "month": words.month(bill.period),
+        "total": words.dong(bill.total),
+        "left": words.dong(left) if left else "",
+        "paid": words.dong(row.paid) if row.paid else "",
+        "due": words.day(bill.due_on),
+        "late": bool(left) and bill.due_on < today,
+        "used": page.used,
+        "year_ago": page.year_ago,
+        "estimated": bill.estimated,
+        "each_day": page.each_day,
+        "stretches": [_stretch(stretch, alone=len(page.stretches) == 1) for stretch in page.stretches],
+        "sums": {
+            "net": words.dong(bill.net),
+            "rate": words.percent(bill.vat_rate),
+            "vat": words.dong(bill.vat),
+        },
+        "months": _months(page.bars),
+        "facts": _facts(page),
+    }
+
+
+def _stretch(stretch: bill_words.Stretch, *, alone: bool) -> Value:
+    return {
+        "start": "" if alone else words.day(stretch.start),
+        "end": "" if alone else words.last_day(stretch.end),
+        "lines": [_line(line) for line in stretch.lines],
+    }
+
+
+def _line(line: bill_words.ShownLine) -> Value:
+    return {
+        "said": line.said,
+        "amount": words.dong(line.amount),
+        "name": line.name,
+        "each": line.each if line.measured else "",
+        "sum": line.sum if line.measured else "",
+        "share": share_bar(line.share),
+        "because": line.because,
+        "doubt": line.law.doubt if line.law else "",
+    }
+
+
+def _months(bars: list[MonthBar]) -> Value:
+    if len(bars) < 2:
+        return None
+    return {
+        "chart": month_chart(bars, title=gettext("Điện dùng từng tháng"), before_label=gettext("năm trước")),
+        "table": month_table(bars),
+        "last_year": any(bar.before is not None for bar in bars),
+        "estimate": any(bar.estimated for bar in bars),
+    }
+
+
+def _facts(page: BillPage) -> Value:
+    bill, point = page.row.bill, page.point
+    return {
+        "period": f"{words.day(bill.start)} – {words.last_day(bill.end)}",
+        "point": point.code,
+        "address": f"{point.address}, {point.commune}",
+        "purpose": words.category(bill.category),
+        "households": words.households(bill.household_quarters) if bill.category == "residential" else "",
+        "kvarh": words.number(bill.kvarh) if bill.kvarh else "",
+        "issued": words.day(bill.issued_on),
+    }
+
+
+def _month_after(month: date, months: int) -> date:
+    number = month.year * 12 + month.month - 1 + months
+    return date(number // 12, number % 12 + 1, 1)

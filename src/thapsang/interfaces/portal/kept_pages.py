@@ -9,6 +9,7 @@ last: the halves around it are kept compressed.
 
 from __future__ import annotations
 
+import os
 import re
 import struct
 import threading
@@ -19,11 +20,14 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from django.http import HttpRequest, HttpResponse
-from django.middleware.csrf import get_token
+from django.middleware.csrf import CSRF_ALLOWED_CHARS, CSRF_SECRET_LENGTH, get_token
 from django.utils.cache import patch_vary_headers
 
 TOKEN_HERE = "token-of-the-reader-goes-here"  # noqa: S105 - a mark in the page, no secret
 KEPT, SECONDS = 2000, 600
+_LETTERS = CSRF_ALLOWED_CHARS
+_EVEN = 256 - 256 % len(_LETTERS)
+"""Random bytes below this stand for each letter equally often."""
 _TAKES_GZIP = re.compile(r"\bgzip\b")
 _GZIP_HEAD = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 
@@ -68,29 +72,55 @@ class KeptPages:
 
     def __init__(self, *, kept: int = KEPT, seconds: float = SECONDS) -> None:
         self._most, self._seconds = kept, seconds
-        self._pages: OrderedDict[Hashable, tuple[float, Page]] = OrderedDict()
+        self._pages: OrderedDict[Hashable, tuple[float, Page, Hashable]] = OrderedDict()
+        self._last: dict[Hashable, Hashable] = {}
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable, draw: Callable[[], str]) -> Page:
-        """Return the page kept under a key, or draw it; `draw` gives its text with `TOKEN_HERE` in it."""
+    def holds(self, about: Hashable) -> bool:
+        """Tell whether a page about something is kept, be it the one that will be wanted or not."""
+        return about in self._last
+
+    def get(self, key: Hashable, draw: Callable[[], str], *, about: Hashable = None) -> Page:
+        """Return the page kept under a key, or draw it; `draw` gives its text with `TOKEN_HERE` in it.
+
+        `about` says what the page is about, for `holds`.
+        """
         with self._lock:
-            until, page = self._pages.get(key, (0.0, None))
+            until, page, _ = self._pages.get(key, (0.0, None, None))
         if page is None or until < time.monotonic():
             page = page_of(draw())
             with self._lock:
-                self._pages[key] = (time.monotonic() + self._seconds, page)
+                self._pages[key] = (time.monotonic() + self._seconds, page, about)
                 self._pages.move_to_end(key)
+                self._last[about] = key
                 while len(self._pages) > self._most:
-                    self._pages.popitem(last=False)
+                    old, (_, _, its) = self._pages.popitem(last=False)
+                    if self._last.get(its) == old:
+                        del self._last[its]
         return page
 
 
 def answer(request: HttpRequest, page: Page) -> HttpResponse:
     """Answer with a kept page: the reader's own token in it, compressed if the reader takes that."""
-    token = get_token(request).encode()
+    token = _token(request).encode()
     if _TAKES_GZIP.search(request.META.get("HTTP_ACCEPT_ENCODING", "")):
         response = HttpResponse(page.gzipped(token), headers={"Content-Encoding": "gzip"})
     else:
         response = HttpResponse(page.plain(token))
-    patch_vary_headers(response, ("Accept-Encoding",))
+    patch_vary_headers(response, ("Accept-Encoding", "Cookie"))
     return response
+
+
+def _token(request: HttpRequest) -> str:
+    """Return the reader's token of forms, as Django masks it but without setting its cookie anew each time."""
+    secret: str | None = request.META.get("CSRF_COOKIE")
+    mask = [byte for byte in os.urandom(64) if byte < _EVEN][:CSRF_SECRET_LENGTH]
+    if secret is None or len(secret) != CSRF_SECRET_LENGTH or len(mask) < CSRF_SECRET_LENGTH:
+        return get_token(request)
+    return "".join(
+        [_LETTERS[byte % len(_LETTERS)] for byte in mask]
+        + [
+            _LETTERS[(_LETTERS.index(letter) + byte) % len(_LETTERS)]
+            for letter, byte in zip(secret, mask, strict=True)
+        ]
+    )

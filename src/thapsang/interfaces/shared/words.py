@@ -32,8 +32,9 @@ def _english() -> bool:
 
 def number(value: int) -> str:
     """305230 → 305.230 (Vietnamese) or 305,230 (English)."""
-    grouped = f"{value:,}".replace("-", "−")
-    return grouped if _english() else grouped.replace(",", ".")
+    grouped = f"{value:,}".replace("-", "−") if value < 0 else f"{value:,}"
+    # A number without groups is the same in both languages, and most are: no need to ask which.
+    return grouped if -1000 < value < 1000 or _english() else grouped.replace(",", ".")
 
 
 def dong(value: int) -> str:

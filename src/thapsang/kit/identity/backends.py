@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib.auth.backends import BaseBackend
 
-from thapsang.kit.db import statements
+from thapsang.kit.db.questions import Question, Rows, answer
 from thapsang.kit.identity.access import Audience
 from thapsang.kit.identity.models import User
 
@@ -21,8 +21,11 @@ class CustomerBackend(BaseBackend):
 
     def get_user(self, user_id: int) -> User | None:
         """Return the user with this number, or None for one who is locked out."""
-        found = statements.row(_READ, {"id": int(user_id)})
-        return User.from_db("default", _COLUMNS, list(found)) if found else None
+        return answer(Question(_READ, {"id": int(user_id)}, _user))
+
+
+def _user(rows: Rows) -> User | None:
+    return User.from_db("default", _COLUMNS, list(rows[0])) if rows else None
 
 
 class RoleBackend(BaseBackend):

@@ -5,11 +5,13 @@ No process keeps a copy: a session that ended in one process has ended in all.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
-from thapsang.kit.db import statements
+from thapsang.kit.db.questions import Question, Rows, answer
 
 _READ = """
 SELECT session_data, expire_date FROM django_session
@@ -22,8 +24,12 @@ class SessionStore(DatabaseStore):
 
     def _get_session_from_db(self) -> Session | None:
         key = self.session_key
-        found = statements.row(_READ, {"key": key, "now": timezone.now()}) if key else None
+        found = answer(Question(_READ, {"key": key, "now": timezone.now()}, _first)) if key else None
         if key is None or found is None:
             self._session_key = None
             return None
         return Session(session_key=key, session_data=found[0], expire_date=found[1])
+
+
+def _first(rows: Rows) -> tuple[str, datetime] | None:
+    return (rows[0][0], rows[0][1]) if rows else None

@@ -8,6 +8,7 @@ from thapsang.domain.billing.queries.bills import (
     bills_of,
     bills_of_customers,
     detail,
+    lines_question,
     newest_bill,
 )
 from thapsang.domain.billing.queries.exceptions import exception, exception_counts, open_exceptions
@@ -42,6 +43,7 @@ __all__ = [
     "detail",
     "exception",
     "exception_counts",
+    "lines_question",
     "load_policy",
     "newest_bill",
     "open_exceptions",

@@ -9,7 +9,7 @@ from django.db import connection
 
 from thapsang.domain.billing.models import Bill
 from thapsang.domain.billing.types import BillDetail, BillView, LineView, parts
-from thapsang.kit.db.statements import rows
+from thapsang.kit.db.questions import Question, Rows, answer
 
 BILL_COLUMNS = (
     'b.id, b.supply_point_id, b.customer_id, b.agreement_id, b.run_id, b.start, b."end", b.kwh, b.kvarh, '
@@ -63,18 +63,30 @@ def bill(*, bill_id: int) -> BillDetail | None:
     return detail(bill=found[0])
 
 
+# A later bill may have been rated with other tariffs than its month's run.
 _LINES = """
-SELECT r.policy_version_id, l.kind, l.tier, l.band, l.kwh, l.price, l.amount, l.start, l."end", l.reference
-FROM billing_billrun r LEFT JOIN billing_billline l ON l.bill_id = %(bill)s
-WHERE r.id = %(run)s ORDER BY l.line_no
+SELECT CASE WHEN b.id % 10 = 0 THEN r.policy_version_id ELSE coalesce(
+           (SELECT policy_version_id FROM billing_billlink WHERE bill_id = b.id),
+           (SELECT policy_version_id FROM billing_finalbill WHERE bill_id = b.id), r.policy_version_id) END, l.kind, l.tier, l.band, l.kwh, l.price, l.amount, l.start, l."end", l.reference
+FROM billing_bill b JOIN billing_billrun r ON r.id = b.run_id LEFT JOIN billing_billline l ON l.bill_id = %(bill)s
+WHERE b.id = %(bill)s ORDER BY l.line_no
 """
 
 
 def detail(*, bill: BillView) -> BillDetail:
     """Return a bill that was read already with its lines and the policy version it was rated with."""
-    found = rows(_LINES, {"bill": bill.id, "run": bill.run_id})
+    lines, policy = answer(lines_question(bill_id=bill.id))
+    return BillDetail(bill, lines, policy)
+
+
+def lines_question(*, bill_id: int) -> Question[tuple[tuple[LineView, ...], int]]:
+    """Ask for a bill's lines and the number of the policy version it was rated with (0 for no bill)."""
+    return Question(_LINES, {"bill": bill_id}, _lines)
+
+
+def _lines(found: Rows) -> tuple[tuple[LineView, ...], int]:
     lines = tuple(LineView(*line[1:]) for line in found if line[1] is not None)
-    return BillDetail(bill, lines, found[0][0])
+    return lines, found[0][0] if found else 0
 
 
 def newest_bill(*, supply_point_id: int) -> BillView | None:

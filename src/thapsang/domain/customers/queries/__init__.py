@@ -6,6 +6,7 @@ from thapsang.domain.customers.queries.consenting import (
     consent_texts,
     consented_phones,
 )
+from thapsang.domain.customers.queries.places import Place, places_question
 from thapsang.domain.customers.queries.register import (
     consents,
     contact_points,
@@ -25,6 +26,7 @@ from thapsang.domain.customers.types import masked_name
 __all__ = [
     "ConsentText",
     "ConsentTextError",
+    "Place",
     "consent_texts",
     "consented_phones",
     "consents",
@@ -36,6 +38,7 @@ __all__ = [
     "masked_name",
     "notes",
     "phone_for_messages",
+    "places_question",
     "search",
     "supply_points",
     "supply_points_of",

@@ -16,11 +16,13 @@ from thapsang.domain.metering.queries.points import (
     MonthUsage,
     ReadingView,
     RegisterView,
+    Timeline,
     meters,
     monthly_usage,
     points_by_meter,
     readings,
     superseded,
+    timeline_question,
 )
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "ReadingView",
     "RegisterView",
     "RejectionView",
+    "Timeline",
     "imports",
     "meters",
     "missing_readings",
@@ -42,4 +45,5 @@ __all__ = [
     "rejection_counts",
     "rejections",
     "superseded",
+    "timeline_question",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from thapsang.domain.metering.types import (
     month_start,
     reading_policy,
 )
-from thapsang.kit.db.statements import rows
+from thapsang.kit.db.questions import Question, Rows, answer
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,10 @@ WHERE p.id = %(point)s ORDER BY r.id, m.read_on
 """
 
 
+_A_MONTH_OR_TWO = timedelta(days=62)
+_period = functools.lru_cache(maxsize=1024)(book_period)
+
+
 @dataclass(frozen=True)
 class _Dial:
     """One register with its readings in order."""
@@ -153,21 +158,44 @@ def monthly_usage(*, supply_point_id: int, months: int = 25, until: date) -> lis
 
     Months without the readings to know are left out. `month` is the first day of the period's month.
     """
-    last = month_start(until)
-    first = month_start(last, months=-months - 1)
-    span = {"first": first - timedelta(days=31), "last": until + timedelta(days=5), "point": supply_point_id}
-    found = rows(_TIMELINE, span)
-    if not found:
-        return []
-    dials, reading_day = _dials(found), found[0][0]
-    policy = reading_policy(settings.POLICIES / settings.DISTRIBUTOR, until)
-    known = []
-    for back in range(months + 1, -1, -1):
-        month = month_start(last, months=-back)
-        dates = book_period(month, reading_day)
-        if dates.end <= until and (usage := _month(month, dates.start, dates.end, dials, policy)):
-            known.append(usage)
-    return known[-months:]
+    known = answer(timeline_question(supply_point_id=supply_point_id, months=months, until=until))
+    return known.months(count=months, until=until)
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """A point's dials with their readings over some months."""
+
+    reading_day: int
+    dials: list[_Dial]
+
+    def months(self, *, count: int = 25, until: date) -> list[MonthUsage]:
+        """Return what `monthly_usage` does, from readings that were read already."""
+        if not self.dials:
+            return []
+        last = month_start(until)
+        policy = reading_policy(settings.POLICIES / settings.DISTRIBUTOR, until)
+        begin = min(dial.days[0] for dial in self.dials)
+        known = []
+        for back in range(count + 1, -1, -1):
+            month = month_start(last, months=-back)
+            if month < begin - _A_MONTH_OR_TWO:
+                continue
+            dates = _period(month, self.reading_day)
+            if dates.end <= until and (usage := _month(month, dates.start, dates.end, self.dials, policy)):
+                known.append(usage)
+        return known[-count:]
+
+
+def timeline_question(*, supply_point_id: int, months: int = 25, until: date) -> Question[Timeline]:
+    """Ask for the readings that tell a point's `months` periods before `until`."""
+    first = month_start(month_start(until), months=-months - 1)
+    begin, end = first - timedelta(days=31), until + timedelta(days=5)
+    return Question(_TIMELINE, {"first": begin, "last": end, "point": supply_point_id}, _timeline)
+
+
+def _timeline(found: Rows) -> Timeline:
+    return Timeline(found[0][0], _dials(found)) if found else Timeline(1, [])
 
 
 def _dials(readings: Iterable[tuple[Any, ...]]) -> list[_Dial]:

@@ -1,6 +1,6 @@
 """Reads of payments: what is owed, what was paid, intents, receipts, statements, the rules in force."""
 
-from thapsang.domain.payments.queries.dues import outstanding, own_bill, paid_of
+from thapsang.domain.payments.queries.dues import outstanding, own_bill, own_bill_question, paid_of
 from thapsang.domain.payments.queries.records import (
     callbacks,
     customer_code_of,
@@ -19,6 +19,7 @@ __all__ = [
     "intent",
     "outstanding",
     "own_bill",
+    "own_bill_question",
     "paid_of",
     "payments_of",
     "receipt",

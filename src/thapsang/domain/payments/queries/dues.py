@@ -10,7 +10,8 @@ from thapsang.domain.billing.queries import BILL_COLUMNS, bill_view
 from thapsang.domain.customers.queries.register import HAS_PHONE
 from thapsang.domain.payments.models import Allocation
 from thapsang.domain.payments.types import Due, Outstanding, OwnBill
-from thapsang.kit.db.statements import row, rows
+from thapsang.kit.db.questions import Question, Rows, answer
+from thapsang.kit.db.statements import rows
 
 OPEN_BILLS = """
     SELECT b.id, b.total, coalesce(a.paid, 0)::bigint AS paid, b.due_on
@@ -43,8 +44,16 @@ def own_bill(*, bill_id: int, phone_index: bytes) -> OwnBill | None:
     One statement: the page of a bill asks it each time, whatever else of the page is kept. The phone is given
     as its blind index, and must be the customer's primary or a verified contact point.
     """
-    found = row(_OWN, {"bill": bill_id, "phone_index": phone_index})
-    return OwnBill(bill_view(found[1:]), found[0]) if found else None
+    return answer(own_bill_question(bill_id=bill_id, phone_index=phone_index))
+
+
+def own_bill_question(*, bill_id: int, phone_index: bytes) -> Question[OwnBill | None]:
+    """Return what `own_bill` asks, to be asked together with others."""
+    return Question(_OWN, {"bill": bill_id, "phone_index": phone_index}, _own)
+
+
+def _own(found: Rows) -> OwnBill | None:
+    return OwnBill(bill_view(found[0][1:]), found[0][0]) if found else None
 
 
 def outstanding(*, customer_id: int) -> Outstanding:

@@ -8,26 +8,25 @@ from typing import TYPE_CHECKING
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import get_language
 from django.views.decorators.http import require_GET
 
 from thapsang.domain.billing import queries as billing
 from thapsang.domain.billing.types import bill_code
-from thapsang.domain.customers import queries as customers
 from thapsang.domain.metering import queries as metering
-from thapsang.interfaces.portal.bill_page import BillRow, bill_page, rows
+from thapsang.interfaces.portal.bill_page import BillRow, ToldBill, bill_page, rows, shown, told_bill
 from thapsang.interfaces.portal.bill_print import bill_pdf
 from thapsang.interfaces.portal.kept_pages import TOKEN_HERE, KeptPages, answer
 from thapsang.interfaces.portal.me import me, my_bill_and_paid, today
 from thapsang.interfaces.portal.views.paying import bill_id_or_404
 from thapsang.interfaces.shared import bill_words
+from thapsang.interfaces.shared.blanks import filled
 from thapsang.interfaces.shared.doors import not_kept
 from thapsang.kit.identity.access import Audience, allow
+from thapsang.kit.identity.people import phone_index_of
 
 if TYPE_CHECKING:
-    from thapsang.domain.billing.types import BillView
     from thapsang.domain.customers.types import SupplyPointView
 
 PAGES = KeptPages()
@@ -113,29 +112,32 @@ def bills(request: HttpRequest) -> HttpResponse:
 @not_kept
 @require_GET
 def bill(request: HttpRequest, code: str) -> HttpResponseBase:
-    """One bill: how much, why so much, by which law."""
-    own = my_bill_and_paid(request, bill_id_or_404(code))
-    row, day = BillRow(own.bill, bill_code(own.bill.id), own.paid), today()
-    address = reverse("portal:bill", args=[row.code])
+    """One bill: how much, why so much, by which law.
+
+    A page that may be kept here already asks only whose the bill is and what was paid on it; any other asks for
+    everything at once.
+    """
+    bill_id, day = bill_id_or_404(code), today()
+    told = None if PAGES.holds(bill_id) else _told_or_404(request, bill_id)
+    own = told.own if told else my_bill_and_paid(request, bill_id)
+    address = reverse("portal:bill", args=[bill_code(bill_id)])
     if request.get_full_path() != address:
         return redirect(address)  # one address a bill: the page repeats it, and is kept without it
 
     def draw() -> str:
-        page = bill_page(billing.detail(bill=own.bill), row, point_of(own.bill))
-        values = {"bill": own.bill, "row": row, "page": page, "today": day}
-        return render_to_string(
-            "portal/bill.html", {**values, "here": "bills", "csrf_token": TOKEN_HERE}, request
-        )
+        page = bill_page(told or _told_or_404(request, bill_id))
+        values = shown(page, address=address, today=day)
+        return filled("portal/bill.html", {"csrf_token": TOKEN_HERE, **values}, here="bills")
 
-    return answer(request, PAGES.get((own, day, get_language()), draw))
+    return answer(request, PAGES.get((own, day, get_language()), draw, about=bill_id))
 
 
-def point_of(mine: BillView) -> SupplyPointView:
-    """Return the point a bill of mine is for as it was then; also one I am no longer supplied at."""
-    for day in (mine.start, today()):
-        if found := customers.supply_points(ids=[mine.supply_point_id], on=day):
-            return found[0]
-    raise Http404
+def _told_or_404(request: HttpRequest, bill_id: int) -> ToldBill:
+    index = phone_index_of(request.user)
+    told = told_bill(bill_id=bill_id, phone_index=index) if index else None
+    if told is None:
+        raise Http404
+    return told
 
 
 @allow(Audience.CUSTOMER)
@@ -143,10 +145,9 @@ def point_of(mine: BillView) -> SupplyPointView:
 @require_GET
 def pdf(request: HttpRequest, code: str) -> HttpResponse:
     """One bill as PDF; the file's name is the bill's number and nothing of the customer."""
-    own = my_bill_and_paid(request, bill_id_or_404(code))
-    mine, row = own.bill, BillRow(own.bill, bill_code(own.bill.id), own.paid)
-    name = next(c.name for c in me(request).customers if c.id == mine.customer_id)
-    content = bill_pdf(bill_page(billing.detail(bill=mine), row, point_of(mine)), name)
+    told = _told_or_404(request, bill_id_or_404(code))
+    name = next(c.name for c in me(request).customers if c.id == told.own.bill.customer_id)
+    content = bill_pdf(bill_page(told), name)
     return HttpResponse(
         content,
         content_type="application/pdf",

@@ -6,7 +6,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from thapsang.interfaces.shared import charts, words
+from thapsang.interfaces.shared import words
 
 register = template.Library()
 for _filter in (
@@ -24,8 +24,6 @@ for _filter in (
     words.voltages,
 ):
     register.filter(_filter.__name__, _filter)
-
-register.simple_tag(charts.share_bar, name="share_bar")
 
 PATHS = {
     "next": '<path d="m9 5 7 7-7 7"/>',
