@@ -75,7 +75,7 @@ def places_of_points(link: Link, *, low: int, high: int) -> pl.DataFrame:
     communes = pl.DataFrame(fetch(link, "SELECT id AS commune_id, code AS commune FROM network_commune"))
     rows = beside(points, pl.DataFrame(fetch(link, lying)), on="premises_id")
     codes = dict(communes.select("commune_id", "commune").iter_rows())
-    commune = pl.col("commune_id").replace_strict(codes, return_dtype=pl.Categorical)
+    commune = pl.col("commune_id").replace_strict(codes, return_dtype=pl.Enum(sorted(codes.values())))
     return rows.select(pl.col("point", "book_id").cast(pl.Int64), commune=commune)
 
 

@@ -159,7 +159,7 @@ class EvidenceRow(models.Model):
             ("bad", "sai dữ liệu"),
         ],
     )
-    candidates = models.JSONField(default=list)
+    candidates = models.JSONField()
     """Of an unsure row: [{point, score}], the likeliest first."""
     problem = models.CharField(max_length=300, blank=True)
     remedy = models.CharField(max_length=300, blank=True)

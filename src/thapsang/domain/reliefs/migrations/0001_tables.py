@@ -138,13 +138,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "candidates",
-                    models.JSONField(
-                        default=models.ForeignKey(
-                            on_delete=django.db.models.deletion.PROTECT,
-                            related_name="entries",
-                            to="reliefs.evidencelist",
-                        )
-                    ),
+                    models.JSONField(),
                 ),
                 ("problem", models.CharField(blank=True, max_length=300)),
                 ("remedy", models.CharField(blank=True, max_length=300)),

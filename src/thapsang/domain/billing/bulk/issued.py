@@ -1,0 +1,104 @@
+"""Months that are billed, back into columns: each point's bill as it stands after later corrections.
+
+A month is owed as the sum of its bills, so a corrected bill is the sum of the regular one and those that adjust,
+cancel or replace it. Bills of reliefs are left out: they stand beside what they relieve.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+import polars as pl
+
+from thapsang.domain.billing.types import PERIOD_FACTOR, yymm
+from thapsang.kit.bulk.copy import Link, fetch
+
+BILLS = {
+    "id": pl.Int64, "point": pl.Int64, "customer_id": pl.Int64, "agreement_id": pl.Int64, "category": pl.String,
+    "household_quarters": pl.Int32, "start": pl.Date, "end": pl.Date, "kwh": pl.Int64, "kvarh": pl.Int64,
+    "net": pl.Int64, "vat_rate": pl.Int32, "vat": pl.Int64, "issued_on": pl.Date,
+}  # fmt: skip
+LINES = {
+    "point": pl.Int64, "kind": pl.String, "tier": pl.Int16, "band": pl.String, "kwh": pl.Int64, "price": pl.Int32,
+    "start": pl.Date, "end": pl.Date,
+}  # fmt: skip
+ESSENTIAL = ("point", "category", "household_quarters", "start", "end", "kwh", "kvarh", "net", "vat_rate")
+"""The columns a simulation asks for; the rest is for who writes bills."""
+_SUMMED = ("kwh", "kvarh", "net", "vat")
+_SQL = {"point": "supply_point_id AS point", "end": '"end"'}
+_LATER = (
+    "SELECT l.kind, {columns} FROM billing_billlink l JOIN billing_bill_{month:04d} b ON b.id = l.bill_id "
+    "WHERE l.bill_id BETWEEN {low} AND {high} AND NOT starts_with(l.origin, 'relief:') ORDER BY b.id"
+)
+
+
+def month_numbers(period: date, low: int, high: int) -> tuple[int, int]:
+    """Return the first and last bill number of supply points `low` to `high` in a month."""
+    base = yymm(period) * PERIOD_FACTOR
+    return base + low * 10, base + high * 10 + 9
+
+
+def issued_bills(
+    link: Link, *, period: date, low: int, high: int, columns: tuple[str, ...] = tuple(BILLS)
+) -> pl.DataFrame:
+    """Return one row for each billed point from `low` to `high`, in order of point: `columns` of BILLS.
+
+    `id` is the regular bill's; category, households, dates and VAT rate are the regular bill's, or those of the bill
+    that replaces it; kWh, kvarh, net and VAT are sums.
+    """
+    first, last = month_numbers(period, low, high)
+    named = ", ".join(_SQL.get(name, name) for name in columns)
+    table = f"billing_bill_{yymm(period):04d}"
+    sql = f"SELECT {named} FROM {table} WHERE id BETWEEN {first} AND {last} AND id % 10 = 0 ORDER BY id"  # noqa: S608
+    bills = pl.DataFrame(fetch(link, sql), schema={name: BILLS[name] for name in columns})
+    later = _LATER.format(month=yymm(period), low=first, high=last, columns=named)
+    more = pl.DataFrame(fetch(link, later))
+    return _corrected(bills, more, columns) if more.height else bills
+
+
+def _corrected(bills: pl.DataFrame, later: pl.DataFrame, columns: tuple[str, ...]) -> pl.DataFrame:
+    later = later.select("kind", *(pl.col(name).cast(BILLS[name]) for name in columns))
+    touched = later["point"].unique()
+    standing = pl.concat([bills, later.filter(pl.col("kind") == "replaces").select(columns)])
+    standing = standing.filter(pl.col("point").is_in(touched.implode()))
+    kept = [name for name in columns if name not in {*_SUMMED, "point"}]
+    everything = pl.concat([bills.filter(pl.col("point").is_in(touched.implode())), later.select(columns)])
+    of_point = standing.group_by("point", maintain_order=True).agg(
+        *(pl.col(name).first() if name in {"id", "issued_on"} else pl.col(name).last() for name in kept)
+    )
+    sums = everything.group_by("point").agg(pl.col(name).sum() for name in columns if name in _SUMMED)
+    mended = of_point.join(sums, on="point").select(columns)
+    return pl.concat([bills.filter(~pl.col("point").is_in(touched.implode())), mended]).sort("point")
+
+
+def issued_lines(
+    link: Link, *, period: date, low: int, high: int, points: list[int] | None = None
+) -> pl.DataFrame:
+    """Return the lines (LINES) of the bills of points `low` to `high`, or of some points of them, in order of point.
+
+    Lines of a corrected bill are those of all its bills: kWh taken back are below zero.
+    """
+    first, last = month_numbers(period, low, high)
+    month = yymm(period) * PERIOD_FACTOR
+    chosen = f"l.bill_id BETWEEN {first} AND {last}"
+    if points is not None:
+        numbers = ",".join(str(month + int(point) * 10 + n) for point in points for n in range(10))
+        chosen = f"l.bill_id = ANY('{{{numbers}}}'::bigint[])"
+    sql = (
+        f'SELECT (l.bill_id / 10) % 1000000000 AS point, l.kind, l.tier, l.band, l.kwh, l.price, l.start, l."end" '  # noqa: S608
+        f"FROM billing_billline_{yymm(period):04d} l WHERE {chosen} AND (l.bill_id % 10 = 0 OR l.bill_id IN "
+        f"(SELECT bill_id FROM billing_billlink WHERE bill_id BETWEEN {first} AND {last} "
+        "AND NOT starts_with(origin, 'relief:'))) ORDER BY l.bill_id, l.line_no"
+    )
+    return pl.DataFrame(fetch(link, sql), schema=LINES)
+
+
+def billed_range(link: Link, *, period: date) -> tuple[int, int, int] | None:
+    """Return run id, policy version id and the highest billed point of a month; None when it was never billed."""
+    sql = f"SELECT id, policy_version_id FROM billing_billrun WHERE period = '{period:%Y-%m-%d}'"  # noqa: S608 - a date
+    found = fetch(link, sql).to_pylist()
+    if not found:
+        return None
+    top = fetch(link, f"SELECT id FROM billing_bill_{yymm(period):04d} ORDER BY id DESC LIMIT 1").to_pylist()  # noqa: S608
+    point = (top[0]["id"] // 10) % 10**9 if top else 0
+    return int(found[0]["id"]), int(found[0]["policy_version_id"]), int(point)

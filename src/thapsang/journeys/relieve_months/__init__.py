@@ -1,0 +1,10 @@
+"""Relief for months already billed: simulate, grant as a batch, take back, and say why.
+
+`simulate` shows what programmes would give; `ask`, `approve` and `run` grant them in adjusting bills, book by book;
+`ask_reversal` and `approve_reversal` take a batch back; `explain` tells rule by rule why one point got what it did.
+Runbook: docs/operations/relief.md.
+"""
+
+from thapsang.journeys.relieve_months.simulating import Variant, simulate, variant_of
+
+__all__ = ["Variant", "simulate", "variant_of"]

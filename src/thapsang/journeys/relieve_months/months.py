@@ -1,0 +1,177 @@
+"""Months already billed, made ready for the relief engine: book, facts, evidence, and what to read beside the bills."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+from django.utils import timezone
+
+from thapsang.domain.billing import queries as billing
+from thapsang.domain.billing.bulk import issued
+from thapsang.domain.billing.types import PeriodError, month_after
+from thapsang.domain.customers import bulk as customers
+from thapsang.domain.reliefs import bulk as reliefs
+from thapsang.domain.tariffs import queries as tariffs
+from thapsang.engines.rating import TariffBook
+from thapsang.engines.relief import FACTS, BilledMonth, BilledRelief, Needs, ReliefBook, facts_of
+
+if TYPE_CHECKING:
+    from adbc_driver_manager.dbapi import Connection
+
+TERMS = (
+    "point", "start", "end", "category", "voltage", "household_quarters", "time_of_use", "reactive_charged",
+)  # fmt: skip
+RELIEF = {
+    "point": pl.Int64, "programme": pl.String, "rule": pl.String, "kwh": pl.Int64, "amount": pl.Int64,
+    "vat": pl.Int64, "cash": pl.Int64, "reference": pl.Int16,
+}  # fmt: skip
+"""What a rule gives a point: đồng on the bill before VAT, its VAT, or cash."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """point, book_id and commune of every supply point, in order of point."""
+
+    rows: pl.DataFrame
+
+    @classmethod
+    def read(cls, link: Connection, *, low: int = 0, high: int = 10**9 - 1) -> Places:
+        """Read the places of points `low` to `high`."""
+        return cls(customers.places_of_points(link, low=low, high=high))
+
+
+@dataclass(frozen=True)
+class Month:
+    """A billed month under one book of reliefs."""
+
+    period: date
+    run_id: int
+    high: int
+    """The highest billed point."""
+    engine: BilledMonth
+    tariffs: TariffBook
+
+
+def prepare(link: Connection, *, period: date, book: ReliefBook, places: Places | None) -> Month:
+    """Make a billed month ready. `places` None: they are read as far as the rules need them.
+
+    The bill month of the rules is the month billed, the invoice date the day its run began. Raises PeriodError when
+    the month was never billed.
+    """
+    found, run = issued.billed_range(link, period=period), billing.run(period=period)
+    if found is None or run is None:
+        raise PeriodError(
+            f"{period:%Y-%m} was never billed here: relief is taken off issued bills. Bill the month first, or name "
+            "another."
+        )
+    prices = tariffs.book_of(found[1])
+    last = month_after(period) - timedelta(days=1)
+    uses = reliefs.uses(link, on=last)
+    rows = places.rows if places else uses.select("point").with_columns(commune=pl.lit(None, pl.String))
+    table = _facts(rows, uses)
+    engine = BilledMonth(
+        prices,
+        book,
+        facts_of(table, _known(reliefs.evidence(link), book), book),
+        bill_month=period,
+        invoice_date=timezone.localtime(run.started_at).date(),
+    )
+    return Month(period, found[0], found[2], engine, prices)
+
+
+def _known(evidence: pa.Table, book: ReliefBook) -> pa.Table:
+    """Leave out lists the book's vocabulary no longer has."""
+    known = pa.array(list(book.lists), pa.string())
+    return evidence.filter(pa.compute.is_in(evidence["list"], known))
+
+
+def _facts(rows: pl.DataFrame, uses: pl.DataFrame) -> pa.Table:
+    beside = rows.select("point", area="commune").join(uses, on="point", how="left", maintain_order="left")
+    return beside.select(FACTS.names).to_arrow()
+
+
+def asks_areas(book: ReliefBook) -> bool:
+    """Tell whether any rule asks for a list of areas: then the communes of all points are wanted."""
+    return any(
+        book.lists[listing.code].scope == "area"
+        for programme in book.programmes
+        for rule in programme.rules
+        for group in rule.who
+        for listing in (*group.lists, *group.not_lists)
+    )
+
+
+@dataclass(frozen=True)
+class Block:
+    """Bills of a range of points with what the rules ask beside them."""
+
+    bills: pl.DataFrame
+    lines: pa.Table | None
+    terms: pa.Table | None
+
+    def relieve(self, month: Month, *, near: bool = False) -> tuple[pl.DataFrame, BilledRelief]:
+        """Return what every rule gives (RELIEF), and what else the engine found."""
+        found = month.engine.relieve(self.bills.to_arrow(), self.lines, self.terms, near=near)
+        rows = pl.DataFrame(pa.Table.from_batches([found.lines]))
+        on_bill = pl.col("on_bill")
+        return rows.select(
+            "point", pl.col("programme", "rule"), "kwh",
+            amount=pl.when(on_bill).then("amount").otherwise(0), vat="vat",
+            cash=pl.when(on_bill).then(0).otherwise(pl.col("amount")), reference="reference",
+        ), found  # fmt: skip
+
+
+def read_block(
+    link: Connection,
+    *,
+    months: Sequence[Month],
+    low: int,
+    high: int,
+    columns: tuple[str, ...] = issued.ESSENTIAL,
+) -> Block:
+    """Read the bills of points `low` to `high` of one month, for several books of reliefs at once."""
+    period = months[0].period
+    bills = issued.issued_bills(link, period=period, low=low, high=high, columns=columns)
+    needs = [month.engine.needs for month in months]
+    again = _again(needs, bills["point"])
+    terms = lines = None
+    if any(need.lines for need in needs):
+        lines = issued.issued_lines(link, period=period, low=low, high=high).to_arrow()
+    elif again is not None and len(again):
+        lines = issued.issued_lines(
+            link, period=period, low=low, high=high, points=again.to_list()
+        ).to_arrow()
+    wanted = bills["point"] if again is None or any(need.terms for need in needs) else again
+    if len(wanted):
+        terms = _terms(link, bills.filter(pl.col("point").is_in(wanted.implode())))
+    return Block(bills, lines, terms)
+
+
+def _again(needs: Sequence[Needs], points: pl.Series) -> pl.Series | None:
+    """Return the points to rate again, None when that may be any."""
+    if any(need.again is None for need in needs):
+        return None
+    wanted = np.unique(np.concatenate([need.again for need in needs if need.again is not None]))
+    return points.filter(pl.Series(np.isin(points.to_numpy(), wanted))) if len(wanted) else points.head(0)
+
+
+def _terms(link: Connection, bills: pl.DataFrame) -> pa.Table:
+    """Return the terms of bills' points, clipped to the days of each bill."""
+    if bills.is_empty():
+        return customers.terms_of_points(
+            link, points=bills["point"], start=date.min, end=date.max
+        ).select(TERMS).to_arrow()  # fmt: skip
+    first, last = bills["start"].min(), bills["end"].max()
+    assert isinstance(first, date) and isinstance(last, date)
+    rows = customers.terms_of_points(link, points=bills["point"], start=first, end=last)
+    days = bills.select("point", low="start", high="end")
+    clipped = rows.join(days, on="point").with_columns(
+        start=pl.max_horizontal("start", "low"), end=pl.min_horizontal("end", "high")
+    )
+    return clipped.filter(pl.col("start") < pl.col("end")).sort("point", "start").select(TERMS).to_arrow()
