@@ -254,6 +254,8 @@ if PRODUCTION and DEFAULT_SECRET in (VNPAY["secret"], SMS["token"]):
     raise ImproperlyConfigured(
         "THAPSANG_VNPAY_SECRET or THAPSANG_SMS_TOKEN is the public default: set the provider's own secret."
     )
+if PRODUCTION and TAX_AUTHORITY["token"] == DEFAULT_SECRET:
+    TAX_AUTHORITY["token"] = ""  # An installation that hands nothing over yet starts, and is refused there.
 
 LOGGING = {
     "version": 1,

@@ -17,6 +17,7 @@ from rich.table import Column, Table
 from thapsang.domain.billing import queries
 from thapsang.domain.billing.types import BillingError, UnknownBillError, bill_code, bill_id_of, month_of
 from thapsang.domain.billing.types import Progress as RunProgress
+from thapsang.domain.tariffs.queries import UnreadablePolicyVersionError
 from thapsang.engines.rating import PolicyError
 from thapsang.interfaces.cli.database import database
 from thapsang.journeys import run_billing
@@ -163,7 +164,7 @@ def exceptions(
 def _refusals() -> Iterator[None]:
     try:
         yield
-    except (BillingError, PolicyError) as error:
+    except (BillingError, PolicyError, UnreadablePolicyVersionError) as error:
         _refuse(error, REFUSED)
     except (run_billing.BillRunFailedError, run_billing.BillRunInterruptedError) as error:
         _refuse(error, WRONG)

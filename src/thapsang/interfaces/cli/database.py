@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator
 
 import typer
@@ -11,7 +12,7 @@ from django.core.management import call_command
 from thapsang.kit.db.embedded import EmbeddedServer
 from thapsang.kit.db.place import database_url, embedded_place, is_embedded
 
-app = typer.Typer(help="The database: start, stop, address.", no_args_is_help=True)
+app = typer.Typer(help="The database the commands work on.", no_args_is_help=True)
 
 
 @contextlib.contextmanager
@@ -28,9 +29,9 @@ def database() -> Iterator[None]:
 
 
 @app.command()
-def url() -> None:
-    """Print the database's address."""
-    typer.echo(database_url())
+def url(as_json: bool = typer.Option(False, "--json", help="Print as JSON.")) -> None:
+    """Print the database's address, password included: for psql and the like."""
+    typer.echo(json.dumps({"url": database_url()}) if as_json else database_url())
 
 
 def migrate() -> None:

@@ -13,7 +13,7 @@ from importlib import metadata
 
 import typer
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 from packaging.version import Version
 from rich.console import Console
@@ -22,6 +22,7 @@ from rich.table import Table
 from thapsang.domain.tariffs import queries as tariffs
 from thapsang.engines.rating import PolicyError
 from thapsang.interfaces.cli.database import database
+from thapsang.interfaces.cli.refusing import NO_ANSWER
 from thapsang.kit.db.place import ROOT
 
 MINIMUM_SERVER = 16
@@ -144,7 +145,8 @@ def findings() -> Iterator[Finding]:
         try:
             yield check()
         except (OSError, DatabaseError) as problem:
-            yield Finding(check.__name__.strip("_"), False, str(problem).splitlines()[0], "See the message.")
+            remedy = NO_ANSWER if isinstance(problem, OperationalError) else "See the message."
+            yield Finding(check.__name__.strip("_"), False, str(problem).splitlines()[0], remedy)
 
 
 def doctor(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) -> None:

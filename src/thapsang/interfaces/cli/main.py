@@ -6,7 +6,10 @@ import os
 import sys
 from importlib import import_module
 
+import django
 import typer
+
+from thapsang.interfaces.cli.refusing import told
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "thapsang.config.settings")
 
@@ -52,12 +55,17 @@ def _root() -> None:
 
 
 def main() -> None:
-    """Set Django up, attach the commands asked for and run."""
-    import django
-
-    django.setup()
-    attach(*sys.argv[1:2])
-    app()
+    """Set Django up, attach the commands asked for and run; say it plainly when there is nothing to run on."""
+    try:
+        django.setup()
+        attach(*sys.argv[1:2])
+        app()
+    except Exception as error:
+        message = told(error)
+        if message is None:
+            raise
+        typer.echo(message, err=True)
+        sys.exit(1)
 
 
 def attach(*wanted: str) -> None:

@@ -11,7 +11,9 @@ import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
 
 ROOT = Path(__file__).resolve().parents[4]
 """The checkout's root (the folder of pyproject.toml)."""
@@ -57,8 +59,13 @@ def is_embedded() -> bool:
 
 
 def django_database(url: str) -> dict[str, object]:
-    """Translate a libpq address into Django's settings for one database."""
+    """Translate a libpq address into Django's settings for one database. Raises ImproperlyConfigured."""
     parts = urlsplit(url)
+    if parts.scheme not in {"postgresql", "postgres"}:
+        raise ImproperlyConfigured(
+            "DATABASE_URL is no address of a PostgreSQL server: write it as "
+            "postgresql://user:password@host:port/database, with a password's signs percent-encoded."
+        )
     options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
     return {
         "ENGINE": "thapsang.kit.db.postgresql",
@@ -75,8 +82,6 @@ def django_database(url: str) -> dict[str, object]:
 
 def libpq_url(settings: dict[str, object]) -> str:
     """Translate Django's settings for one database back into a libpq address (for ADBC and psql)."""
-    from urllib.parse import quote
-
     user = quote(str(settings.get("USER") or "postgres"), safe="")
     password = f":{quote(str(settings['PASSWORD']), safe='')}" if settings.get("PASSWORD") else ""
     host, port = str(settings.get("HOST") or ""), str(settings.get("PORT") or "")

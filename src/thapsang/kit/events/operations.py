@@ -6,6 +6,7 @@ transaction, and must be able to hear the same event twice.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -94,8 +95,6 @@ def _claim(limit: int) -> list[Happened]:
 
 
 def _parsed(body: Any) -> Mapping[str, Any]:
-    import json
-
     found = json.loads(body) if isinstance(body, str) else body
     return found if isinstance(found, dict) else {}
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hmac
 from datetime import datetime
+from urllib.parse import quote
 
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
@@ -47,8 +48,6 @@ def new_secret() -> str:
 
 def address(*, username: str, secret: str) -> str:
     """Return the `otpauth://` address that an authenticator app reads from the QR code."""
-    from urllib.parse import quote
-
     issuer = quote(settings.TOTP_ISSUER)
     return f"otpauth://totp/{issuer}:{quote(username)}?secret={secret}&issuer={issuer}&period={STEP}&digits=6"
 
