@@ -247,6 +247,46 @@ def test_search(people: list[Supplied], text: str, names: list[str], matched: st
     assert {hit.matched_on for hit in hits} <= {matched, "address"}
 
 
+def test_names_that_hold_the_words_in_order_come_before_other_orders(place: Place) -> None:
+    names = (
+        "An Văn Thọ",
+        "Hồ Thị Vân Anh",
+        "Lê An Thị Văn",
+        "Lê Văn An",
+        "Lê Văn Ân",
+        "Văn An Bình",
+        "Võ Văn Anh",
+    )
+    for number, name in enumerate(reversed(names), start=1):
+        make_supplied(place, serial=number, name=name)
+    found = [hit.name for hit in queries.search(text="Văn An")]
+    assert found[0] == "Văn An Bình"
+    assert set(found[1:3]) == {"Lê Văn An", "Võ Văn Anh"}
+    assert set(found[3:5]) == {"Lê Văn Ân", "Hồ Thị Vân Anh"}
+    assert set(found[5:]) == {"An Văn Thọ", "Lê An Thị Văn"}
+    assert found == [hit.name for hit in queries.search(text="Văn An")]
+
+
+def test_a_hamlet_and_its_number_belong_together(place: Place) -> None:
+    at = ("Nhà 5, xóm 12", "Nhà 12, xóm 5", "Nhà 7, xóm 5", "Số 5, ngõ 12, đường Ngô Quyền, khối 51")
+    for number, address in enumerate(at):
+        make_supplied(place, serial=number + 1, name=f"Chu {number}", address=address)
+    for text, expected in (
+        ("xom 5", ["Chu 1", "Chu 2"]),
+        ("nhà 12 xóm 5", ["Chu 1"]),
+        ("ngõ 12", ["Chu 3"]),
+        ("so 5 ngo 12", ["Chu 3"]),
+        ("khoi 5", []),
+        ("ngo quyen", ["Chu 3"]),
+    ):
+        assert [hit.name for hit in queries.search(text=text)] == expected, text
+
+
+def test_a_commune_alone_lists_who_lives_there(place: Place) -> None:
+    hit = make_supplied(place, name="Phan Bá Cường", address="Số 7, khối 3")
+    assert [h.customer_id for h in queries.search(text="phường Trường Vinh")] == [hit.customer_id]
+
+
 def test_search_by_address_with_the_commune(place: Place) -> None:
     hit = make_supplied(place, name="Phan Bá Cường", address="Số 7, ngõ 12 đường Hồ Tùng Mậu")
     for text in (

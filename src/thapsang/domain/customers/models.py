@@ -17,6 +17,23 @@ class Fold(Func):
     output_field = models.TextField()
 
 
+class FromWord(Func):
+    """The folded text from its nth word on, empty when it has fewer (SQL function of migration 0004)."""
+
+    function = "thapsang_from_word"
+    output_field = models.TextField()
+
+    def __init__(self, column: str, number: int) -> None:
+        super().__init__(F(column), models.Value(number))
+
+
+class PlaceWords(Func):
+    """The folded words of an address, “xóm 5” also as one word (SQL function of migration 0004)."""
+
+    function = "thapsang_place_words"
+    output_field = SearchVectorField()
+
+
 def folded_words(column: str) -> models.GeneratedField:
     """Return a column the database keeps itself: the folded words of `column`, for full-text search."""
     return models.GeneratedField(
@@ -52,7 +69,16 @@ class Customer(models.Model):
     class Meta:
         indexes = [
             GinIndex(fields=["search"], name="customer_search"),
-            models.Index(OpClass(Fold("name"), name="text_pattern_ops"), name="customer_folded_name"),
+            # The number behind the words keeps equal names in one order, and the walk along them short.
+            models.Index(OpClass(Fold("name"), name="text_pattern_ops"), "id", name="customer_folded_name"),
+            *(
+                models.Index(
+                    OpClass(FromWord("name", number), name="text_pattern_ops"),
+                    "id",
+                    name=f"customer_from_word_{number}",
+                )
+                for number in (2, 3, 4)
+            ),
             models.Index(fields=["tax_code"], name="customer_tax_code", condition=~models.Q(tax_code="")),
         ]
 
@@ -67,7 +93,9 @@ class Premises(models.Model):
 
     address = models.CharField(max_length=250)
     commune = models.ForeignKey("network.Commune", on_delete=models.PROTECT, related_name="+")
-    search = folded_words("address")
+    search = models.GeneratedField(
+        expression=PlaceWords("address"), output_field=SearchVectorField(), db_persist=True
+    )
 
     class Meta:
         verbose_name_plural = "premises"
@@ -147,6 +175,28 @@ class AgreementTerm(models.Model):
 
     def __str__(self) -> str:
         return f"{self.category} from {self.start}"
+
+
+class SupersededTerm(models.Model):
+    """Terms as they were before they were corrected for past days; the database itself puts them here."""
+
+    privacy = Privacy(none=("category", "voltage", "reason", "correction"))
+
+    term_id = models.BigIntegerField(db_index=True)
+    agreement = models.ForeignKey(SupplyAgreement, on_delete=models.PROTECT, related_name="+")
+    start = models.DateField()
+    category = models.CharField(max_length=24)
+    household_quarters = models.PositiveIntegerField()
+    voltage = models.CharField(max_length=12)
+    time_of_use = models.BooleanField()
+    reactive_charged = models.BooleanField()
+    reason = models.CharField(max_length=200, blank=True)
+    correction = models.CharField(max_length=500, blank=True)
+    """Why they were corrected, and by which paper; empty when something else than `correct_terms` changed them."""
+    superseded_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.category} from {self.start}, until corrected"
 
 
 class ContactPoint(models.Model):

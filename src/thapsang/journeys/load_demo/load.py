@@ -55,6 +55,15 @@ _TABLES = (
 _APART = ("customers_supplyagreement", "metering_installation")
 """Tables whose triggers keep rows of one point apart."""
 _WIPED = r"^(network|ledger|customers|metering|billing|payments)_"
+_DEPENDENTS = """
+WITH RECURSIVE emptied(id) AS (
+    SELECT unnest(ARRAY[{tables}]::regclass[])
+    UNION
+    SELECT k.conrelid::regclass FROM emptied e JOIN pg_constraint k ON k.confrelid = e.id AND k.contype = 'f'
+)
+SELECT id::text AS name FROM emptied ORDER BY 1
+"""
+"""What TRUNCATE … CASCADE empties with some tables."""
 _AHEAD = 3
 """Chunks kept ready before they are copied: bounds the memory."""
 
@@ -164,7 +173,8 @@ def _make_room(link: Connection, there: Loaded | None) -> None:
         )
     if there is None:
         return
-    tables = bare.tables_like(link, _WIPED)
+    names = ", ".join(f"'{name}'" for name in bare.tables_like(link, _WIPED))
+    tables = fetch(link, _DEPENDENTS.format(tables=names))["name"].to_pylist()
     with bare.without_triggers(link, tables):
         execute(link, f"TRUNCATE {', '.join(tables)} RESTART IDENTITY CASCADE")
     execute(link, f"DELETE FROM events_event WHERE key = '{_EVENT}'")  # noqa: S608
