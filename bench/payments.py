@@ -6,10 +6,11 @@ connections that stay open. Each confirmation has a token, a key and a customer 
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import os
+import re
+import select
 import signal
 import socket
 import subprocess
@@ -21,6 +22,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psutil
 import psycopg
 
 CUSTOMERS = int(os.environ.get("THAPSANG_BENCH_PAYERS", "24000"))
@@ -185,88 +187,111 @@ def request(bearer: str, number: int) -> bytes:
 HELLO = b"GET /manifest.webmanifest HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
 
-async def _connection(
-    port: int, bearer: str, numbers: Iterator[int], until: float, wanted: bytes
-) -> list[float]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    took = []
-    while time.perf_counter() < until:
-        message = request(bearer, next(numbers)) if bearer else HELLO
-        begun = time.perf_counter()
-        writer.write(message)
-        head = await reader.readuntil(b"\r\n\r\n")
-        low = head.lower()
-        start = low.index(b"content-length:") + 15
-        body = await reader.readexactly(int(low[start : low.index(b"\r\n", start)]))
-        if not head.startswith(b"HTTP/1.1 " + wanted):
-            raise RuntimeError((head + body).decode())
-        took.append(time.perf_counter() - begun)
-    writer.close()
-    return took
+def _load(port: int, bearer: str, first: int, seconds: float) -> None:
+    """Keep every connection busy for `seconds`, wait for the last answers, print what was seen.
+
+    Requests are written before the clock starts, and a small answer is taken as it comes from the socket: the
+    client has to cost little, as it runs on the machine it measures.
+    """
+    ready = [request(bearer, n) if bearer else HELLO for n in range(first, first + int(seconds * 4000))]
+    ready.reverse()
+    good = b"HTTP/1.1 201" if bearer else b"HTTP/1.1 200"
+    waiting, since, took = select.epoll(), dict[int, float](), list[float]()
+    links = {link.fileno(): link for link in (_connected(port) for _ in range(CONNECTIONS))}
+    begun, spent = time.perf_counter(), time.process_time()
+    for number, link in links.items():
+        waiting.register(number, select.EPOLLIN)
+        since[number] = time.perf_counter()
+        link.send(ready.pop())
+    while since:
+        for number, _ in waiting.poll():
+            link = links[number]
+            answer = link.recv(65536)
+            while not _whole(answer):
+                answer += link.recv(65536) or b"(the connection was closed)\r\n\r\n"
+            if not answer.startswith(good):
+                raise RuntimeError(answer.decode())
+            now = time.perf_counter()
+            took.append(now - since.pop(number))
+            if now - begun < seconds:
+                since[number] = now
+                link.send(ready.pop())
+    seen = {"count": len(took), "rate": len(took) / (time.perf_counter() - begun),
+            "p95": sorted(took)[int(len(took) * 0.95)] * 1000,
+            "cpu": (time.process_time() - spent) / len(took) * 1e6}  # fmt: skip
+    print(json.dumps(seen))
 
 
-async def _load(port: int, bearer: str, first: int, seconds: float) -> None:
-    numbers = iter(range(first, first + 10**7))
-    wanted = b"201" if bearer else b"200"
-    begun = time.perf_counter()
-    work = [_connection(port, bearer, numbers, begun + seconds, wanted) for _ in range(CONNECTIONS)]
-    took = sorted(t for part in await asyncio.gather(*work) for t in part)
-    spent = time.perf_counter() - begun
-    print(
-        json.dumps({"count": len(took), "rate": len(took) / spent, "p95": took[int(len(took) * 0.95)] * 1000})
-    )
+def _connected(port: int) -> socket.socket:
+    link = socket.create_connection(("127.0.0.1", port))
+    link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return link
+
+
+def _whole(answer: bytes) -> bool:
+    """Tell whether all of an answer is here: its body is as long as it says."""
+    head, end, body = answer.partition(b"\r\n\r\n")
+    length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+    return end != b"" and (length is None or int(length[1]) <= len(body))
 
 
 def load(port: int, bearer: str, *, first: int = 0, seconds: float = SECONDS) -> dict[str, float]:
-    """Run the load client; give count, rate a second and p95 in milliseconds."""
+    """Run the load client; give count, rate a second, p95 in milliseconds and the client's CPU in µs a request."""
     words = [sys.executable, "-m", "bench.payments", str(port), bearer or "hello", str(first), str(seconds)]
     done = subprocess.run(words, check=True, capture_output=True, text=True, cwd=ROOT)
     return dict(json.loads(done.stdout))
 
 
-# ---- the floor: the same statement straight through psycopg
+def busy(parent: psutil.Process) -> float:
+    """Seconds of CPU a process and all below it have used."""
+    total = 0.0
+    for process in [parent, *parent.children(recursive=True)]:
+        with contextlib.suppress(psutil.Error):
+            times = process.cpu_times()
+            total += times.user + times.system
+    return total
+
+
+# ---- the floor: the same operation straight from Python
 
 
 def straight(url: str, seconds: float = SECONDS) -> float:
-    """Payments a second of the settling statement alone at 32 clients: no lock, no HTTP, no Django."""
-    words = [sys.executable, "-m", "bench.payments", "straight", url, str(seconds)]
+    """Payments a second of the settling operation alone, by 32 threads in two processes: no HTTP."""
+    words = [sys.executable, "-m", "bench.payments", "straight", str(seconds)]
+    environment = {**os.environ, "DATABASE_URL": url}
     parts = [
-        subprocess.Popen([*words, str(n)], stdout=subprocess.PIPE, text=True, cwd=ROOT) for n in range(2)
+        subprocess.Popen([*words, str(n)], stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment)
+        for n in range(2)
     ]
     return sum(float(part.communicate()[0]) for part in parts)
 
 
-def _straight(url: str, seconds: float, part: int) -> None:
+def _straight(seconds: float, part: int) -> None:
     import django
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "thapsang.config.settings")
     django.setup()
-    from thapsang.domain.payments.operations.settling import SETTLE
+    from thapsang.domain.payments.operations import settle_under_key
+    from thapsang.domain.payments.types import IdempotencyKey, Receipt
 
     done = [0] * (CONNECTIONS // 2)
     gate = threading.Barrier(len(done))
     spent = [0.0] * len(done)
 
     def client(slot: int) -> None:
-        with psycopg.connect(url, autocommit=True, prepare_threshold=1) as link:
-            accounts = link.execute("SELECT id, account_id FROM customers_customer ORDER BY id").fetchall()[
-                HALF:
-            ]
-            now, number = datetime.now(UTC), slot * 2 + part
-            gate.wait()
-            begun = time.perf_counter()
-            while (spent_here := time.perf_counter() - begun) < seconds:
-                _customer, _account = accounts[number % HALF]
-                name = f"straight-{part}-{slot}-{done[slot]}"
-                link.execute(
-                    SETTLE,
-                    {"code": f"PA13VH{HALF + number % HALF + 1:07d}", "reference": "", "bank": "112", "amount": 108_000,
-                     "receipt": f"S{part}-{slot}-{done[slot]}", "channel": "bank", "provider": "straight",
-                     "provider_reference": name, "day": now.date(), "paid_at": now, "at": now},
-                )  # fmt: skip
-                done[slot] += 1
-                number += CONNECTIONS
-            spent[slot] = spent_here
+        now, number = datetime.now(UTC), slot * 2 + part
+        gate.wait()
+        begun = time.perf_counter()
+        while (spent_here := time.perf_counter() - begun) < seconds:
+            name = f"straight-{part}-{slot}-{done[slot]}"
+            settle_under_key(
+                customer_code=f"PA13VH{HALF + number % HALF + 1:07d}", reference="",
+                receipt=Receipt("bank", "straight", name, 108_000, now, now),
+                key=IdempotencyKey("straight", name, b"0" * 32),
+            )  # fmt: skip
+            done[slot] += 1
+            number += CONNECTIONS
+        spent[slot] = spent_here
 
     threads = [threading.Thread(target=client, args=(n,)) for n in range(len(done))]
     [t.start() for t in threads]
@@ -300,33 +325,40 @@ def run() -> Iterable[dict[str, object]]:
         with psycopg.connect(url, autocommit=True) as link:
             fill(link)
         with served(environment) as port:
+            server, postgres = _web_process(port), _database_process(url)
             bearer = token(port, environment)
             hello = load(port, "", seconds=4.0)
             warm = load(port, bearer, seconds=2.0)
+            before = busy(server), busy(postgres)
             paid = load(port, bearer, first=int(warm["count"]) + CONNECTIONS)
+            after = busy(server), busy(postgres)
             check(url, warm["count"] + paid["count"])
         floor = straight(url)
-    yield _row(
-        "payments.confirm_http",
-        paid["rate"],
-        "payments/s",
-        floor,
-        "the settling statement alone, psycopg, 32 clients",
-    )
-    yield _row(
-        "payments.confirm_http_of_hello",
-        paid["rate"],
-        "payments/s",
-        hello["rate"],
-        "an answer of the same server without database",
-    )
-    yield {
-        "name": "payments.confirm_http_p95",
-        "value": round(paid["p95"], 1),
-        "unit": "ms",
-        "floor": None,
-        "ratio": None,
-    }
+    yield _row("payments.confirm_http", paid["rate"], "payments/s", floor,
+               "the settling operation alone, 32 threads in two processes, no HTTP")  # fmt: skip
+    yield _row("payments.confirm_http_of_hello", paid["rate"], "payments/s", hello["rate"],
+               "an answer of the same server without database")  # fmt: skip
+    yield _plain("payments.confirm_http_p95", paid["p95"], "ms")
+    yield _plain("payments.confirm_cpu_client", paid["cpu"], "us")
+    for name, now, then in zip(("python", "postgresql"), after, before, strict=True):
+        yield _plain(f"payments.confirm_cpu_{name}", (now - then) / paid["count"] * 1e6, "us")
+
+
+def _web_process(port: int) -> psutil.Process:
+    """The web server: the child of ours that listens (its workers are its children)."""
+    words = ("thapsang.interfaces.cli.serving", str(port))
+    return next(p for p in psutil.Process().children() if all(w in " ".join(p.cmdline()) for w in words))
+
+
+def _database_process(url: str) -> psutil.Process:
+    """The database server's first process."""
+    with psycopg.connect(url) as link:
+        found = link.execute("SELECT pg_backend_pid()").fetchone()
+        return psutil.Process(found[0] if found else 0).parent() or psutil.Process()
+
+
+def _plain(name: str, value: float, unit: str) -> dict[str, object]:
+    return {"name": name, "value": round(value, 1), "unit": unit, "floor": None, "ratio": None}
 
 
 def _row(name: str, value: float, unit: str, floor: float, what: str) -> dict[str, object]:
@@ -338,8 +370,6 @@ def _row(name: str, value: float, unit: str, floor: float, what: str) -> dict[st
 
 if __name__ == "__main__":
     if sys.argv[1] == "straight":
-        _straight(sys.argv[2], float(sys.argv[3]), int(sys.argv[4]))
+        _straight(float(sys.argv[2]), int(sys.argv[3]))
     else:
-        asyncio.run(
-            _load(int(sys.argv[1]), sys.argv[2].removesuffix("hello"), int(sys.argv[3]), float(sys.argv[4]))
-        )
+        _load(int(sys.argv[1]), sys.argv[2].removesuffix("hello"), int(sys.argv[3]), float(sys.argv[4]))

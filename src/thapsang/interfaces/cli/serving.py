@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 
 import typer
+from django.conf import settings
 from granian import Granian
 from granian.constants import Interfaces
 
+from thapsang.interfaces.cli import page_files
+
 WORKER = "thapsang.interfaces.worker"
+THREADS = 16
+"""Of each process: those that wait for the database are many, and payments that wait together are settled together
+(docs/adr/0008)."""
 
 
 def serve(
@@ -17,10 +24,13 @@ def serve(
     port: int = typer.Option(8000, help="Port to listen on."),
     workers: int = typer.Option(2, help="Processes."),
 ) -> None:
-    """Serve the portal, the console and the API."""
+    """Serve the portal, the console and the API. In production the pages' files are collected first."""
+    if settings.PRODUCTION:
+        page_files.collect()
+    logging.getLogger("_granian").addFilter(lambda line: "Python threads" not in line.getMessage())
     Granian(
         "thapsang.config.wsgi:application", address=host, port=port, workers=workers,
-        blocking_threads=4, interface=Interfaces.WSGI, log_access=False, websockets=False,
+        blocking_threads=THREADS, interface=Interfaces.WSGI, log_access=False, websockets=False,
     ).serve()  # fmt: skip
 
 

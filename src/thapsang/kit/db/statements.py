@@ -65,8 +65,8 @@ def row(sql: str, params: Mapping[str, Any]) -> tuple[Any, ...] | None:
 # ---- a whole transaction in one round trip, spoken to libpq itself
 
 _NAMED = re.compile(r"%\((\w+)\)s")
-_TYPES: dict[type, int] = {int: 20, bytes: 17, datetime: 1184, date: 1082, str: 0}
-"""Types of PostgreSQL by Python's; text is left to the server, as psycopg leaves it."""
+_TYPES: dict[type, int] = {int: 20, bytes: 17, datetime: 1184, date: 1082, str: 0, list: 0}
+"""Types of PostgreSQL by Python's; text and lists are left to the server, as psycopg leaves text."""
 _prepared: WeakKeyDictionary[psycopg.Connection[Any], set[bytes]] = WeakKeyDictionary()
 
 
@@ -75,7 +75,7 @@ def whole(*statements: str, params: Mapping[str, Any]) -> list[list[tuple[Any, .
 
     Each sees what the ones before it did, and what others committed while they waited. All of it is committed
     when this returns and nothing when it raises. Inside a transaction (a test's) they run as `together` does.
-    `params`: int, str, bytes, date, datetime. Raises Django's database errors.
+    `params`: int, str, bytes, date, datetime, lists of one of them (write the cast). Raises Django's database errors.
     """
     if connection.in_atomic_block:
         with transaction.atomic():
@@ -135,7 +135,22 @@ def _numbered(sql: str) -> tuple[bytes, bytes, tuple[str, ...]]:
 def _sent(value: Any) -> bytes:
     if isinstance(value, bytes):
         return value
+    if isinstance(value, list):
+        return _listed(value).encode()
     return (value.isoformat() if isinstance(value, date) else str(value)).encode()
+
+
+def _listed(values: list[Any]) -> str:
+    """Write a list as PostgreSQL reads arrays; every element of the same type."""
+    if not values:
+        return "{}"
+    if isinstance(values[0], int):
+        return "{" + ",".join(map(str, values)) + "}"
+    if isinstance(values[0], date):
+        return "{" + ",".join([value.isoformat() for value in values]) + "}"
+    if isinstance(values[0], bytes):
+        return "{" + ",".join([r"\\x" + value.hex() for value in values]) + "}"
+    return "{" + ",".join(['"' + v.replace("\\", r"\\").replace('"', r"\"") + '"' for v in values]) + "}"
 
 
 def _results(pg: PGconn) -> list[PGresult]:

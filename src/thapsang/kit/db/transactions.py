@@ -27,12 +27,17 @@ def transaction() -> AbstractContextManager[None]:
     return django_transaction.atomic(durable=True)
 
 
+def inside_transaction() -> bool:
+    """Tell whether a transaction is open."""
+    return bool(django_transaction.get_connection().in_atomic_block)
+
+
 def transaction_required(func: Callable[P, R]) -> Callable[P, R]:
     """Refuse to run `func` outside a transaction."""
 
     @functools.wraps(func)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
-        if not django_transaction.get_connection().in_atomic_block:
+        if not inside_transaction():
             raise TransactionRequiredError(f"{func.__qualname__} writes, and no transaction is open.")
         return func(*args, **kwargs)
 

@@ -13,11 +13,18 @@ SELECT c.id, c.code, i.id, i.reference
 FROM customers_customer c
 JOIN ledger_account a ON a.id = c.account_id
 """
-LOCK_BY_CODE = (
+_BY_CODE = (
     _PAYER
     + "LEFT JOIN payments_paymentintent i ON i.reference = %(reference)s::text AND i.customer_id = c.id "
     "WHERE c.code = %(code)s::text FOR NO KEY UPDATE OF a"
 )
+LOCK_BY_CODES = (
+    _PAYER
+    + "JOIN unnest(%(codes)s::text[], %(references)s::text[]) AS r(code, reference) ON r.code = c.code "
+    "LEFT JOIN payments_paymentintent i ON i.reference = r.reference AND i.customer_id = c.id "
+    "ORDER BY a.id FOR NO KEY UPDATE OF a"
+)
+"""Accounts of several customers, in the one order of locking: ascending id."""
 _BY_INTENT = (
     _PAYER + "JOIN payments_paymentintent i ON i.customer_id = c.id "
     "WHERE i.reference = %(reference)s::text FOR NO KEY UPDATE OF a"
@@ -30,7 +37,7 @@ def lock_payer(*, customer_code: str, reference: str = "") -> Payer:
 
     Raises UnknownCustomerError, UnknownReferenceError.
     """
-    return payer_of(row(LOCK_BY_CODE, {"code": customer_code, "reference": reference}), reference)
+    return payer_of(row(_BY_CODE, {"code": customer_code, "reference": reference}), reference)
 
 
 @transaction_required

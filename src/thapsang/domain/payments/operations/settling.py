@@ -10,13 +10,14 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError
 
 from thapsang.domain.payments.operations.intents import random_code
-from thapsang.domain.payments.operations.locking import LOCK_BY_CODE, payer_of
+from thapsang.domain.payments.operations.locking import LOCK_BY_CODES, payer_of
 from thapsang.domain.payments.queries.dues import OPEN_BILLS
 from thapsang.domain.payments.types import (
     AlreadyRecordedError,
@@ -26,72 +27,75 @@ from thapsang.domain.payments.types import (
     Receipt,
     Settled,
 )
+from thapsang.kit.db.gathering import Gathering
 from thapsang.kit.db.statements import row, whole
-from thapsang.kit.db.transactions import transaction_required
+from thapsang.kit.db.transactions import inside_transaction, transaction_required
 
 BANK, CASH = "112", "111"
 """Chart of accounts: money in the bank, cash at the counter. Debit it, credit the customer's 131."""
 _VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
 
-# The bills meant come first, then the oldest; each takes what the ones before it have left.
+# Every list holds one field of the money that arrived, so that one statement settles one payment or many.
+# No customer stands in it twice. The bills meant come first, then the oldest; each takes what the ones before it left.
 _SHARES = f"""
 payer AS MATERIALIZED (
-    SELECT c.id AS customer, c.code, c.account_id AS account, i.id AS intent FROM customers_customer c
-    LEFT JOIN payments_paymentintent i ON i.reference = %(reference)s::text AND i.customer_id = c.id
-    WHERE c.code = %(code)s::text AND (%(reference)s::text = '' OR i.id IS NOT NULL)
+    SELECT r.*, c.id AS customer, c.account_id AS account, i.id AS intent,
+           nextval(pg_get_serial_sequence('payments_payment', 'id')) AS payment,
+           nextval(pg_get_serial_sequence('ledger_journal', 'id')) AS journal
+    FROM unnest(%(codes)s::text[], %(references)s::text[], %(amounts)s::bigint[], %(receipts)s::text[],
+                %(providers)s::text[], %(provider_references)s::text[], %(days)s::date[], %(paid)s::timestamptz[],
+                %(received)s::timestamptz[], %(keys)s::text[], %(hashes)s::bytea[])
+        AS r(code, reference, amount, receipt, provider, provider_reference, day, paid_at, at, key, hash)
+    JOIN customers_customer c ON c.code = r.code
+    LEFT JOIN payments_paymentintent i ON i.reference = r.reference AND i.customer_id = c.id
+    WHERE r.reference = '' OR i.id IS NOT NULL
 ), meant AS MATERIALIZED (
-    SELECT bill_id FROM payments_intentbill WHERE intent_id = (SELECT intent FROM payer)
+    SELECT bill_id FROM payments_intentbill WHERE intent_id IN (SELECT intent FROM payer)
 ), open AS MATERIALIZED ({OPEN_BILLS}),
 ranked AS (
-    SELECT id, total - paid AS open, sum(total - paid) OVER line - (total - paid) AS before
-    FROM open
-    WINDOW line AS (ORDER BY id IN (SELECT bill_id FROM meant) DESC, due_on, id ROWS UNBOUNDED PRECEDING)
+    SELECT payment, amount, id, total - paid AS open, sum(total - paid) OVER line - (total - paid) AS before
+    FROM open JOIN payer USING (customer)
+    WINDOW line AS (PARTITION BY payment ORDER BY id IN (SELECT bill_id FROM meant) DESC, due_on, id
+                    ROWS UNBOUNDED PRECEDING)
 ), shares AS MATERIALIZED (
-    SELECT id, least(open, %(amount)s::bigint - before)::bigint AS amount, before
-    FROM ranked WHERE before < %(amount)s::bigint
+    SELECT payment, id, least(open, amount - before)::bigint AS amount, before
+    FROM ranked WHERE before < amount
 ), shared AS MATERIALIZED (
-    SELECT coalesce(jsonb_agg(jsonb_build_array(id, amount) ORDER BY before), '[]') AS bills FROM shares
-), number AS MATERIALIZED (
-    SELECT nextval(pg_get_serial_sequence('payments_payment', 'id')) AS payment
+    SELECT payer.*, coalesce(s.bills, '[]') AS bills FROM payer LEFT JOIN (
+        SELECT payment, jsonb_agg(jsonb_build_array(id, amount) ORDER BY before) AS bills FROM shares GROUP BY 1
+    ) s USING (payment)
 )"""  # noqa: S608 - our own text
 
-_KEYED = """, fresh AS (
+_KEYED = """, answered AS (
     INSERT INTO payments_confirmation (client_id, key, body_hash, status, answer, payment_id, created_at)
-    SELECT %(client)s, %(key)s, %(hash)s, 201,
-           jsonb_build_object('receipt', %(receipt)s::text, 'customer', payer.code,
-                              'amount', %(amount)s::bigint, 'bills', shared.bills),
-           number.payment, %(at)s
-    FROM payer, number, shared ON CONFLICT (client_id, key) DO NOTHING RETURNING payment_id
-)"""
-_UNKEYED = ", fresh AS (SELECT payment AS payment_id FROM payer, number)"
+    SELECT provider, key, hash, 201,
+           jsonb_build_object('receipt', receipt, 'customer', code, 'amount', amount, 'bills', bills), payment, at
+    FROM shared ON CONFLICT (client_id, key) DO NOTHING RETURNING payment_id
+), fresh AS MATERIALIZED (SELECT * FROM shared WHERE payment IN (SELECT payment_id FROM answered))"""
+_UNKEYED = ", fresh AS MATERIALIZED (SELECT * FROM shared)"
 
-_POST = """, journal AS (
-    INSERT INTO ledger_journal (kind, reference, business_date, posted_at, created_in)
-    SELECT 'payment', 'payment:' || %(provider)s::text || ':' || %(provider_reference)s::text,
-           %(day)s, %(at)s, ''
-    FROM fresh RETURNING id
+_POST = """, journals AS (
+    INSERT INTO ledger_journal (id, kind, reference, business_date, posted_at, created_in)
+    SELECT journal, 'payment', 'payment:' || provider || ':' || provider_reference, day, at, '' FROM fresh
 ), entries AS (
     INSERT INTO ledger_entry (journal_id, account_id, amount, document)
-    SELECT journal.id, side.account, side.amount, number.payment
-    FROM journal, number, payer, LATERAL (VALUES
-        ((SELECT id FROM ledger_account WHERE code = %(bank)s::text), %(amount)s::bigint),
-        (payer.account, -%(amount)s::bigint)) AS side(account, amount)
-), payment AS (
+    SELECT fresh.journal, side.account, side.amount, fresh.payment FROM fresh, LATERAL (VALUES
+        ((SELECT id FROM ledger_account WHERE code = %(bank)s::text), fresh.amount),
+        (fresh.account, -fresh.amount)) AS side(account, amount)
+), payments AS (
     INSERT INTO payments_payment (
         id, customer_id, channel, provider, provider_reference, receipt_code, amount, intent_id, journal_id,
         business_date, paid_at, received_at)
-    SELECT number.payment, payer.customer, %(channel)s, %(provider)s, %(provider_reference)s, %(receipt)s,
-           %(amount)s::bigint, payer.intent, journal.id, %(day)s, %(paid_at)s, %(at)s
-    FROM journal, number, payer RETURNING id
+    SELECT payment, customer, %(channel)s, provider, provider_reference, receipt, amount, intent, journal,
+           day, paid_at, at FROM fresh
 ), allocated AS (
     INSERT INTO payments_allocation (payment_id, bill_id, amount)
-    SELECT payment.id, shares.id, shares.amount FROM payment, shares
+    SELECT payment, shares.id, shares.amount FROM fresh JOIN shares USING (payment)
 ), closed AS (
-    UPDATE payments_paymentintent SET status = 'paid' FROM payment, payer
-    WHERE payments_paymentintent.id = payer.intent
-      AND payments_paymentintent.amount <= %(amount)s::bigint
+    UPDATE payments_paymentintent i SET status = 'paid' FROM fresh
+    WHERE i.id = fresh.intent AND i.amount <= fresh.amount
 )
-SELECT payment.id, shared.bills::text FROM payment, shared
+SELECT receipt, payment, bills::text FROM fresh
 """
 SETTLE = "WITH " + _SHARES + _UNKEYED + _POST
 SETTLE_UNDER_KEY = "WITH " + _SHARES + _KEYED + _POST
@@ -108,10 +112,10 @@ def settle(*, payer: Payer, receipt: Receipt) -> Settled:
     What is left over is the customer's credit. Raises AlreadyRecordedError when the provider's reference is
     taken; the transaction is then lost.
     """
-    values = _values(payer.customer_code, payer.reference, receipt)
+    arrived = _Arrived(payer.customer_code, payer.reference, receipt, _receipt_code(receipt))
     with _taken_reference():
-        payment, bills = row(SETTLE, values) or (0, "[]")
-    return _settled(payment, bills, values)
+        found = row(SETTLE, _values([arrived])) or ("", 0, "[]")
+    return _settled(arrived, found)
 
 
 def settle_under_key(
@@ -119,15 +123,44 @@ def settle_under_key(
 ) -> tuple[Payer, Settled | None]:
     """Lock the customer's account, then settle as `settle` does and keep the answer under the client's key.
 
-    A transaction of its own, in one round trip: committed when it returns. None when the key was used before.
+    The client is the receipt's provider. Committed when it returns; what comes at the same time is settled in
+    the same transaction, and alone when that fails. None when the key was used before.
     Raises UnknownCustomerError, UnknownReferenceError, AlreadyRecordedError.
     """
-    values = _values(customer_code, reference, receipt)
-    values |= {"client": key.client_id, "key": key.key, "hash": key.body_hash}
+    arrived = _Arrived(customer_code, reference, receipt, _receipt_code(receipt), key)
     with _taken_reference():
-        locked, posted = whole(LOCK_BY_CODE, SETTLE_UNDER_KEY, params=values)
-    payer = payer_of(locked[0] if locked else None, reference)
-    return payer, next((_settled(payment, bills, values) for payment, bills in posted), None)
+        locked, posted = _settle_one(arrived) if inside_transaction() else _desk.ask(arrived)
+    return payer_of(locked, reference), _settled(arrived, posted) if posted else None
+
+
+@dataclass(frozen=True)
+class _Arrived:
+    """One payment on its way through the statement."""
+
+    customer_code: str
+    reference: str
+    receipt: Receipt
+    code: str
+    key: IdempotencyKey = field(default=IdempotencyKey("", "", b""))
+
+
+_Row = tuple[Any, ...]
+_Answer = tuple[_Row | None, _Row | None]
+"""The payer's row as locked, and the payment's as posted."""
+
+
+def _settle_one(arrived: _Arrived) -> _Answer:
+    return _settle_many([arrived])[0]
+
+
+def _settle_many(arrived: list[_Arrived]) -> list[_Answer]:
+    """Settle payments of different customers in one transaction of its own, in one round trip."""
+    locked, posted = whole(LOCK_BY_CODES, SETTLE_UNDER_KEY, params=_values(arrived))
+    payers, payments = {row[1]: row for row in locked}, {row[0]: row for row in posted}
+    return [(payers.get(one.customer_code), payments.get(one.code)) for one in arrived]
+
+
+_desk = Gathering(_settle_many, apart=lambda arrived: arrived.customer_code, most=32)
 
 
 def answered_before(*, key: IdempotencyKey) -> tuple[str, Settled] | None:
@@ -158,19 +191,22 @@ def _taken_reference() -> Iterator[None]:
         raise
 
 
-def _values(customer_code: str, reference: str, receipt: Receipt) -> dict[str, Any]:
+def _values(arrived: list[_Arrived]) -> dict[str, Any]:
+    receipts, channel = [one.receipt for one in arrived], arrived[0].receipt.channel
     return {
-        "code": customer_code, "reference": reference, "amount": receipt.amount,
-        "bank": CASH if receipt.channel == "counter" else BANK,
-        "receipt": _receipt_code(receipt), "channel": receipt.channel, "provider": receipt.provider,
-        "provider_reference": receipt.provider_reference,
-        "day": receipt.paid_at.astimezone(_VIETNAM).date(), "paid_at": receipt.paid_at,
-        "at": receipt.received_at,
+        "channel": channel, "bank": CASH if channel == "counter" else BANK,
+        "codes": [one.customer_code for one in arrived], "references": [one.reference for one in arrived],
+        "receipts": [one.code for one in arrived], "amounts": [r.amount for r in receipts],
+        "providers": [r.provider for r in receipts],
+        "provider_references": [r.provider_reference for r in receipts],
+        "days": [r.paid_at.astimezone(_VIETNAM).date() for r in receipts],
+        "paid": [r.paid_at for r in receipts], "received": [r.received_at for r in receipts],
+        "keys": [one.key.key for one in arrived], "hashes": [one.key.body_hash for one in arrived],
     }  # fmt: skip
 
 
-def _settled(payment: int, bills: str, values: dict[str, Any]) -> Settled:
-    return Settled(payment, values["receipt"], values["amount"], _pairs(json.loads(bills)))
+def _settled(arrived: _Arrived, posted: _Row) -> Settled:
+    return Settled(posted[1], arrived.code, arrived.receipt.amount, _pairs(json.loads(posted[2])))
 
 
 def _receipt_code(receipt: Receipt) -> str:

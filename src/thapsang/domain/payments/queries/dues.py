@@ -14,16 +14,16 @@ from thapsang.kit.db.questions import Question, Rows, answer
 from thapsang.kit.db.statements import rows
 
 OPEN_BILLS = """
-    SELECT b.id, b.total, coalesce(a.paid, 0)::bigint AS paid, b.due_on
-    FROM billing_bill b
+    SELECT payer.customer, b.id, b.total, coalesce(a.paid, 0)::bigint AS paid, b.due_on
+    FROM payer JOIN billing_bill b ON b.customer_id = payer.customer
     LEFT JOIN LATERAL (SELECT sum(amount) AS paid FROM payments_allocation WHERE bill_id = b.id) a ON true
-    WHERE b.customer_id = (SELECT customer FROM payer) AND b.total > coalesce(a.paid, 0)
+    WHERE b.total > coalesce(a.paid, 0)
 """
 """The one place where payments looks into billing's table: settling reads it under the account's lock, in the
 statement that allocates (docs/adr/0008)."""
 
 PAYER = "payer AS (SELECT %(customer)s::bigint AS customer)"
-_DUES = f"WITH {PAYER} SELECT * FROM ({OPEN_BILLS}) o ORDER BY due_on, id"  # noqa: S608 - our own text
+_DUES = f"WITH {PAYER} SELECT id, total, paid, due_on FROM ({OPEN_BILLS}) o ORDER BY due_on, id"  # noqa: S608 - our own text
 _CREDIT = """
     SELECT coalesce(sum(p.amount - coalesce(a.used, 0)), 0)::bigint
     FROM payments_payment p
