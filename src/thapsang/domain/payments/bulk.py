@@ -62,3 +62,37 @@ def take_credit_notes(link: psycopg.Connection[Any], *, notes: pa.Table, day: da
     execute(link, _ALLOCATE.format(**words))
     sql = "SELECT count(*) AS n FROM taken_note t JOIN billing_bill b ON b.id = t.bill_id WHERE b.total < 0"
     return int(fetch(link, sql)["n"][0].as_py())
+
+
+# The same for each of many customers as operations.credit does for one: credits and open bills end to end on a line.
+_USE = """
+WITH payer AS (SELECT unnest('{{{customers}}}'::bigint[]) AS customer),
+open AS (
+    SELECT b.customer_id AS customer, b.id, b.due_on, b.total - coalesce(a.paid, 0) AS rest
+    FROM payer JOIN billing_bill b ON b.customer_id = payer.customer
+    LEFT JOIN LATERAL (SELECT sum(amount) AS paid FROM payments_allocation WHERE bill_id = b.id) a ON true
+    WHERE b.total > coalesce(a.paid, 0)
+), bills AS (
+    SELECT customer, id, sum(rest) OVER w AS upto, sum(rest) OVER w - rest AS since
+    FROM open WINDOW w AS (PARTITION BY customer ORDER BY due_on, id ROWS UNBOUNDED PRECEDING)
+), unused AS (
+    SELECT p.customer_id AS customer, p.id, p.amount - coalesce(a.used, 0) AS amount
+    FROM payer JOIN payments_payment p ON p.customer_id = payer.customer
+    LEFT JOIN LATERAL (SELECT sum(amount) AS used FROM payments_allocation WHERE payment_id = p.id) a ON true
+    WHERE p.amount > coalesce(a.used, 0)
+), credits AS (
+    SELECT customer, id, sum(amount) OVER w AS upto, sum(amount) OVER w - amount AS since
+    FROM unused WINDOW w AS (PARTITION BY customer ORDER BY id ROWS UNBOUNDED PRECEDING)
+)
+INSERT INTO payments_allocation (payment_id, bill_id, amount)
+SELECT c.id, b.id, (least(c.upto, b.upto) - greatest(c.since, b.since))::bigint
+FROM credits c JOIN bills b ON b.customer = c.customer AND c.since < b.upto AND b.since < c.upto
+"""
+
+
+def use_credit(link: psycopg.Connection[Any], *, customers: pa.Array) -> None:
+    """Pay customers' oldest open bills from the credit they have, as `operations.use_credit` does for one.
+
+    Their accounts must be locked: call it after `take_credit_notes` in the same transaction.
+    """
+    execute(link, _USE.format(customers=",".join(map(str, customers.to_pylist()))))

@@ -19,10 +19,12 @@ from thapsang.domain.billing.types import BillingError, UnknownBillError, bill_c
 from thapsang.domain.billing.types import Progress as RunProgress
 from thapsang.domain.tariffs.queries import UnreadablePolicyVersionError
 from thapsang.engines.rating import PolicyError
+from thapsang.interfaces.cli import corrections
 from thapsang.interfaces.cli.database import database
 from thapsang.journeys import run_billing
 
 app = typer.Typer(help="Bills: run a month, show, explain and check.", no_args_is_help=True)
+app.add_typer(corrections.app, name="correct")
 out = Console()
 errors = Console(stderr=True)
 

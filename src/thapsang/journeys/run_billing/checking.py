@@ -63,14 +63,15 @@ def check(*, period: date) -> CheckReport:
         )
     with bulk_connection() as link:
         bills = pl.DataFrame(billing.month_bills(link, period=period))
+        energy = pl.DataFrame(billing.month_energy(link, period=period))
         waiting = pl.Series(billing.exception_points(link, period=period)).cast(pl.Int64)
         wrong = billing.wrong_bills(link, period=period).to_pylist()
         posted = pl.DataFrame(ledger.posted_documents(link, kind="bills", prefix=f"bills:{period:%Y-%m}:"))
         read = _read(link, period, [book for book, _ in run_books(run_id=run.id)])
     found = [
         *(Violation("lines", f"bill {w['id']}", f"net {w['net']}, lines sum to {w['lines']}") for w in wrong),
-        *_unbilled(run.status, bills, waiting, read),
-        *_misread(bills, read),
+        *_unbilled(run.status, bills, energy, waiting, read),
+        *_misread(energy, read),
         *_misposted(bills, posted),
         *_unbalanced(),
     ]
@@ -89,12 +90,14 @@ def _read(link: Connection, period: date, books: list[int]) -> pl.DataFrame:
     return pl.concat(parts)
 
 
-def _unbilled(status: str, bills: pl.DataFrame, waiting: pl.Series, read: pl.DataFrame) -> list[Violation]:
+def _unbilled(
+    status: str, bills: pl.DataFrame, energy: pl.DataFrame, waiting: pl.Series, read: pl.DataFrame
+) -> list[Violation]:
     """Points billed twice, and, once the run is finished, points with neither bill nor exception."""
     twice = bills.filter(bills["point"].is_duplicated())["point"].unique()
     found = [Violation("twice", f"point {point}", "more than one regular bill") for point in twice[:_SHOWN]]
     if status == "finished":
-        lost = read.join(bills, on="point", how="anti").filter(~pl.col("point").is_in(waiting.implode()))
+        lost = read.join(energy, on="point", how="anti").filter(~pl.col("point").is_in(waiting.implode()))
         lost = pl.concat([lost.filter(pl.col("kwh") > 0), _supplied(lost.filter(pl.col("kwh") == 0))])
         found += [
             Violation("unbilled", f"point {point}", f"{kwh} kWh read, no bill and no exception")
@@ -112,8 +115,9 @@ def _supplied(points: pl.DataFrame) -> pl.DataFrame:
     return points.filter(pl.col("point").is_in(sorted(found)))
 
 
-def _misread(bills: pl.DataFrame, read: pl.DataFrame) -> list[Violation]:
-    both = bills.join(read, on="point", how="left", suffix="_read")
+def _misread(energy: pl.DataFrame, read: pl.DataFrame) -> list[Violation]:
+    """Months whose bills, corrections and final bills included, do not sum to what was read."""
+    both = energy.join(read, on="point", how="left", suffix="_read")
     wrong = both.filter(pl.col("kwh").ne_missing(pl.col("kwh_read")))
     return [
         Violation("kwh", f"bill {number}", f"billed {kwh} kWh, read {read_kwh}")

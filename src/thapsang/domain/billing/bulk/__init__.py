@@ -11,7 +11,14 @@ from thapsang.domain.billing.bulk.posting import (
     points_of_books,
     resolve_billed,
 )
-from thapsang.domain.billing.bulk.reading import exception_points, month_bills, wrong_bills
+from thapsang.domain.billing.bulk.reading import exception_points, month_bills, month_energy, wrong_bills
+from thapsang.domain.billing.bulk.units import (
+    claim_unit,
+    finish_unit,
+    points_of_book_ids,
+    points_with_books,
+    unit_points,
+)
 
 __all__ = [
     "ClaimedBook",
@@ -19,16 +26,22 @@ __all__ = [
     "billed_points",
     "book_of_point",
     "claim_books",
+    "claim_unit",
     "exception_points",
     "fail_book",
     "finish_books",
+    "finish_unit",
     "insert_bills",
     "insert_exceptions",
     "insert_lines",
     "insert_links",
     "month_bills",
+    "month_energy",
     "next_sequences",
+    "points_of_book_ids",
     "points_of_books",
+    "points_with_books",
     "resolve_billed",
+    "unit_points",
     "wrong_bills",
 ]

@@ -20,6 +20,7 @@ LINKS = pa.schema(
         "relief_version_id": pa.int64(),
     }
 )  # fmt: skip
+_VERSION = pa.field("policy_version_id", pa.int64())
 ENTRIES = pa.schema([(name, pa.int64()) for name in ("journal_id", "account_id", "amount", "document")])
 LAST_SEQUENCE = 9
 
@@ -50,8 +51,12 @@ def next_sequences(link: Link, *, period: date, points: pl.Series) -> pl.DataFra
 
 
 def insert_links(link: Link, *, links: pa.Table) -> int:
-    """COPY links (columns of LINKS) of bills inserted before in the same transaction; the database proves them."""
-    return copy_rows(link, "billing_billlink", links.select(LINKS.names).cast(LINKS))
+    """COPY links (columns of LINKS) of bills inserted before in the same transaction; the database proves them.
+
+    A column `policy_version_id` (int64) names the tariffs of a bill that were not its run's.
+    """
+    schema = LINKS.append(_VERSION) if _VERSION.name in links.column_names else LINKS
+    return copy_rows(link, "billing_billlink", links.select(schema.names).cast(schema))
 
 
 def adjustment_entries(bills: pl.DataFrame, *, revenue: int, vat: int) -> pa.Table:

@@ -29,6 +29,16 @@ def month_bills(link: Connection, *, period: date) -> pa.Table:
     )
 
 
+def month_energy(link: Connection, *, period: date) -> pa.Table:
+    """Return `point`, `kwh` and `id` (the first number) over all bills of each point for a month, later ones too."""
+    low, high = _months(period)
+    return fetch(
+        link,
+        "SELECT supply_point_id AS point, sum(kwh)::bigint AS kwh, min(id) AS id FROM billing_bill "  # noqa: S608
+        f"WHERE id BETWEEN {low} AND {high} GROUP BY 1 ORDER BY 1",
+    )
+
+
 def exception_points(link: Connection, *, period: date) -> pa.Array:
     """Return the points with an exception for a month, open or resolved without a bill."""
     sql = (

@@ -67,7 +67,8 @@ def bill(*, bill_id: int) -> BillDetail | None:
 _LINES = """
 SELECT CASE WHEN b.id % 10 = 0 THEN r.policy_version_id ELSE coalesce(
            (SELECT policy_version_id FROM billing_billlink WHERE bill_id = b.id),
-           (SELECT policy_version_id FROM billing_finalbill WHERE bill_id = b.id), r.policy_version_id) END, l.kind, l.tier, l.band, l.kwh, l.price, l.amount, l.start, l."end", l.reference
+           (SELECT policy_version_id FROM billing_finalbill WHERE bill_id = b.id), r.policy_version_id) END,
+       l.kind, l.tier, l.band, l.kwh, l.price, l.amount, l.start, l."end", l.reference
 FROM billing_bill b JOIN billing_billrun r ON r.id = b.run_id LEFT JOIN billing_billline l ON l.bill_id = %(bill)s
 WHERE b.id = %(bill)s ORDER BY l.line_no
 """

@@ -110,7 +110,10 @@ def links_of(*, bill_ids: Iterable[int]) -> dict[int, LinkView]:
             "id", "reason", "document"
         )
     }
-    found = {row[0]: LinkView(*row, *why.get(row[3], ("", ""))) for row in links}
+    found = {
+        bill: LinkView(bill, kind, of_bill, origin, *why.get(origin, ("", "")))
+        for bill, kind, of_bill, origin in links
+    }
     finals = FinalBill.objects.filter(bill_id__in=wanted).values_list("bill_id", "reason", "document")
     return found | {
         bill: LinkView(bill, "final", None, "", reason, document) for bill, reason, document in finals

@@ -16,6 +16,7 @@ from thapsang.domain.customers.operations.contacts import (
     verify_phone,
     withdraw_consent,
 )
+from thapsang.domain.customers.operations.correcting import correct_terms
 from thapsang.domain.customers.operations.register import (
     CodeTakenError,
     create_customer,
@@ -33,6 +34,7 @@ __all__ = [
     "add_note",
     "change_terms",
     "close_agreement",
+    "correct_terms",
     "create_customer",
     "create_premises",
     "create_supply_point",
