@@ -87,21 +87,30 @@ for cookie in answer.cookies.values():
 """
 
 
-def test_what_production_sends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("THAPSANG_STATIC", str(tmp_path))
-    collect = [sys.executable, "-m", "django", "collectstatic", "--no-input", "--verbosity=0"]
+COLLECT = (
+    "import django; django.setup(); from thapsang.interfaces.cli import page_files; page_files.collect()"
+)
+
+
+def test_what_production_sends(tmp_path: Path) -> None:
     environment = {
-        **os.environ,
-        "DJANGO_SETTINGS_MODULE": "thapsang.config.settings",
-        "THAPSANG_MANIFEST": "1",
-    }
-    subprocess.run(collect, env=environment, check=True, capture_output=True)
-    done = start({**GOOD, "THAPSANG_STATIC": str(tmp_path)}, ANSWER.replace("SECURE", "True", 1))
+        **GOOD, "DJANGO_SETTINGS_MODULE": "thapsang.config.settings", "THAPSANG_STATIC": str(tmp_path)
+    }  # fmt: skip
+    collected = start(environment, COLLECT)
+    assert collected.returncode == 0, collected.stderr
+    done = start(environment, ANSWER.replace("SECURE", "True", 1))
     assert "strict-transport-security: max-age=31536000; includeSubDomains; preload" in done.stdout, (
         done.stderr
     )
     assert "x-content-type-options: nosniff" in done.stdout and "x-frame-options: DENY" in done.stdout
     assert "content-security-policy:" in done.stdout and "unsafe-inline" not in done.stdout
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    environment = {**GOOD, "DJANGO_SETTINGS_MODULE": "thapsang.config.settings"}
+    done = start({**environment, "THAPSANG_STATIC": str(tmp_path / "file" / "static")}, COLLECT)
+    assert done.returncode != 0 and "THAPSANG_STATIC names another folder" in done.stderr
 
 
 def test_plain_http_is_sent_to_https() -> None:

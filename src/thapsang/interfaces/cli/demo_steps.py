@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import subprocess
-import sys
 from datetime import date, datetime, time, timedelta
-from pathlib import Path
 
-from django.conf import settings
-from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.utils import timezone
 from rich.progress import Progress, TaskID
 
 from thapsang.domain.billing import queries as billing
+from thapsang.interfaces.cli import page_files
 from thapsang.journeys import load_demo, run_billing, settle_demo
 from thapsang.kit.bulk.copy import bulk_connection
 
 MONTHS = 13
-STAMP = Path(settings.STATIC_ROOT) / ".collected"
 
 
 def prepare(progress: Progress, customers: int) -> None:
@@ -29,31 +22,8 @@ def prepare(progress: Progress, customers: int) -> None:
         call_command("migrate", interactive=False, verbosity=0)
     loaded = _load_province(progress, customers)
     _make_bills(progress, months(loaded.last_reading))
-    stamp = _files_stamp()
-    if not STAMP.exists() or STAMP.read_text() != stamp:
-        with Step(progress, "Collecting the pages' files"):
-            _collect_files()
-        STAMP.write_text(stamp)
-
-
-def _files_stamp() -> str:
-    """Return a mark that changes with any static file: collecting is for when one did."""
-    found = hashlib.sha256()
-    for finder in get_finders():
-        for name, storage in finder.list(None):
-            status = Path(storage.path(name)).stat()
-            found.update(f"{name} {status.st_size} {status.st_mtime_ns}\n".encode())
-    return found.hexdigest()
-
-
-def _collect_files() -> None:
-    """Collect and compress the static files, in a process that has the manifest switched on."""
-    words = [sys.executable, "-m", "django", "collectstatic", "--no-input", "--verbosity=0"]
-    done = subprocess.run(
-        words, env={**os.environ, "THAPSANG_MANIFEST": "1"}, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise RuntimeError(f"The pages' files could not be collected:\n{done.stderr[-2000:]}")
+    with Step(progress, "Collecting the pages' files"):
+        page_files.collect()
 
 
 class Step:

@@ -134,8 +134,20 @@ def _secrets() -> Finding:
     )
 
 
+def _addresses() -> Finding:
+    hosts, public = [host for host in settings.ALLOWED_HOSTS if host], settings.PUBLIC_URL
+    sound = bool(hosts) and public.startswith("https://")
+    return Finding(
+        "addresses",
+        sound or not settings.PRODUCTION,
+        f"{public}, hosts {', '.join(hosts) or 'none'}",
+        "Set THAPSANG_HOSTS to the host names that are served, THAPSANG_PUBLIC_URL to the portal's https address.",
+    )
+
+
 CHECKS: list[Callable[[], Finding]] = [
     _python, _packages, _server, _durability, _encoding, _migrations, _policies, _files, _secrets,
+    _addresses,
 ]  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import adbc_driver_manager as adbc
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, OperationalError
 
+from thapsang.interfaces.cli.page_files import PageFilesError
 from thapsang.kit.db.embedded import EmbeddedServerError
 
 NO_ANSWER = (
@@ -19,7 +20,7 @@ _NO_TABLES = frozenset({"42P01", "42703"})
 
 def told(error: BaseException) -> str | None:
     """Return what happened and what to do, or None for an error that is a fault of the program."""
-    if isinstance(error, ImproperlyConfigured | EmbeddedServerError):
+    if isinstance(error, ImproperlyConfigured | EmbeddedServerError | PageFilesError):
         return str(error)
     if not isinstance(error, DatabaseError | adbc.Error):
         return None
