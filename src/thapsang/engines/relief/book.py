@@ -94,10 +94,14 @@ class Rule:
 
 @dataclass(frozen=True)
 class Funding:
-    """Who bears the relief: `utility` or `state`."""
+    """Who bears the relief: `utility` or `state`.
+
+    `account` is the number of the chart of accounts that bears it; empty: it is taken off revenue.
+    """
 
     source: str
     words: Words
+    account: str = ""
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ class _ProgrammeReader:
 
     def programme(self) -> Programme:
         stack = self.fields["stack"].mapping(("order", "base"), ("excludes",))
-        funding = self.fields["funding"].mapping(("source", "vi", "en"))
+        funding = self.fields["funding"].mapping(("source", "vi", "en"), ("account",))
         return Programme(
             code=self.code,
             name=words(self.fields["name"]),
@@ -78,6 +78,7 @@ class _ProgrammeReader:
             funding=Funding(
                 funding["source"].choice(("utility", "state")),
                 Words(funding["vi"].text(), funding["en"].text()),
+                _account(funding["account"]) if "account" in funding else "",
             ),
             rules=self._rules(),
             doubts=self.doubts,
@@ -226,6 +227,13 @@ class _ProgrammeReader:
             fields["category"].fail(f"{category} has no tiers in every decision.", "Name one that has.")
         fewest = min(len(tariff.prices) for tariff in found if tariff)
         return fields["tier"].integer(1, fewest, "a tier of that category in every decision")
+
+
+def _account(field: Field) -> str:
+    number = field.text()
+    if not number.isdigit() or len(number) > 6:
+        field.fail(f"{number!r} is no number of the chart of accounts.", 'Write it like "1388".')
+    return number
 
 
 def _scales(field: Field) -> tuple[str, ...]:

@@ -37,6 +37,7 @@ GROUPS = {
     "customers": "customers:app",
     "payments": "payments:app",
     "policy": "policy:app",
+    "relief": "relief:app",
     "invoices": "invoices:app",
     "demo": "demo:app",
     "staff": "staff:app",

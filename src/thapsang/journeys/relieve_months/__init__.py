@@ -5,6 +5,31 @@
 Runbook: docs/operations/relief.md.
 """
 
+from thapsang.journeys.relieve_months.asking import Explained, explain
 from thapsang.journeys.relieve_months.simulating import Variant, simulate, variant_of
+from thapsang.journeys.relieve_months.starting import (
+    BatchFailedError,
+    BatchInterruptedError,
+    approve,
+    ask,
+    ask_reversal,
+    compute,
+    refuse,
+    run,
+)
 
-__all__ = ["Variant", "simulate", "variant_of"]
+__all__ = [
+    "BatchFailedError",
+    "BatchInterruptedError",
+    "Explained",
+    "Variant",
+    "approve",
+    "ask",
+    "ask_reversal",
+    "compute",
+    "explain",
+    "refuse",
+    "run",
+    "simulate",
+    "variant_of",
+]

@@ -149,7 +149,7 @@ def read_block(
         ).to_arrow()
     wanted = bills["point"] if again is None or any(need.terms for need in needs) else again
     if len(wanted):
-        terms = _terms(link, bills.filter(pl.col("point").is_in(wanted.implode())))
+        terms = terms_of_bills(link, bills.filter(pl.col("point").is_in(wanted.implode())))
     return Block(bills, lines, terms)
 
 
@@ -161,7 +161,7 @@ def _again(needs: Sequence[Needs], points: pl.Series) -> pl.Series | None:
     return points.filter(pl.Series(np.isin(points.to_numpy(), wanted))) if len(wanted) else points.head(0)
 
 
-def _terms(link: Connection, bills: pl.DataFrame) -> pa.Table:
+def terms_of_bills(link: Connection, bills: pl.DataFrame) -> pa.Table:
     """Return the terms of bills' points, clipped to the days of each bill."""
     if bills.is_empty():
         return customers.terms_of_points(

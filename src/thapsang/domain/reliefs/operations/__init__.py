@@ -10,6 +10,7 @@ from thapsang.domain.reliefs.operations.batches import (
     refuse,
     try_again,
 )
+from thapsang.domain.reliefs.operations.evidence import decide_row, import_list, record_use
 from thapsang.domain.reliefs.operations.programmes import close, draft, keep_version, put_in_force, review
 
 __all__ = [
@@ -17,12 +18,15 @@ __all__ = [
     "approve_reversal",
     "ask_reversal",
     "close",
+    "decide_row",
     "draft",
     "finish",
+    "import_list",
     "keep_totals",
     "keep_version",
     "open_batch",
     "put_in_force",
+    "record_use",
     "refuse",
     "review",
     "try_again",

@@ -1,0 +1,268 @@
+"""A worker of a batch: claims reading books of a month, grants or takes back, commits; one transaction a claim.
+
+Two connections as in the bill run: psycopg claims, writes and commits; ADBC only reads what others committed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Any, Self
+
+import adbc_driver_postgresql.dbapi as adbc
+import polars as pl
+import psycopg
+import pyarrow as pa
+
+from thapsang.domain.billing import bulk as billing
+from thapsang.domain.billing.bulk import issued
+from thapsang.domain.billing.types import PERIOD_FACTOR, yymm
+from thapsang.domain.customers import bulk as customers
+from thapsang.domain.ledger import bulk as ledger
+from thapsang.domain.payments import bulk as payments
+from thapsang.domain.reliefs import bulk as reliefs
+from thapsang.domain.reliefs.bulk import ClaimedBook
+from thapsang.domain.reliefs.types import GRANTING
+from thapsang.engines.relief import ReliefBook
+from thapsang.journeys.relieve_months.job import Job
+from thapsang.journeys.relieve_months.months import RELIEF, Month, Places, asks_areas, prepare, read_block
+from thapsang.journeys.relieve_months.shaping import Granted, difference, opposite, shape
+from thapsang.kit.bulk.copy import execute, fetch
+
+if TYPE_CHECKING:
+    from adbc_driver_manager.dbapi import Connection
+
+logger = logging.getLogger(__name__)
+_WAIT_SECONDS = 0.2
+_LOCK_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Links:
+    """`write` holds the claim and the transaction, `read` sees what is committed."""
+
+    read: Connection
+    write: psycopg.Connection[Any]
+
+    @classmethod
+    @contextlib.contextmanager
+    def open(cls, url: str) -> Iterator[Self]:
+        """Open both; what is not committed when the block ends is rolled back."""
+        with adbc.connect(url) as read, contextlib.closing(psycopg.connect(url)) as write:
+            execute(read, f"SET lock_timeout = '{_LOCK_SECONDS}s'")
+            read.commit()
+            yield cls(read, write)
+
+    def rollback(self) -> None:
+        """Give up what is at hand."""
+        self.read.rollback()
+        self.write.rollback()
+
+    def commit(self) -> None:
+        """Commit what was written, and let go of what was read."""
+        self.read.rollback()
+        self.write.commit()
+
+
+@dataclass
+class _Batch:
+    """What a worker keeps between claims: the book of reliefs, places, months made ready."""
+
+    job: Job
+    book: ReliefBook
+    places: Places
+    months: dict[date, Month] = field(default_factory=dict)
+
+    def month(self, link: Connection, period: date) -> Month:
+        if period not in self.months:
+            places = self.places if asks_areas(self.book) else None
+            self.months[period] = prepare(link, period=period, book=self.book, places=places)
+        return self.months[period]
+
+
+def work(
+    job: Job,
+    book: ReliefBook,
+    *,
+    after_claim: Callable[[], None] | None = None,
+    orphaned: Callable[[], bool] | None = None,
+) -> None:
+    """Grant, or take back, books of a batch until none waits; books another process holds are waited for.
+
+    A book that fails by itself is marked failed and does not stop the others. `orphaned` is asked between claims.
+    """
+    with Links.open(job.url) as links:
+        batch = _Batch(job, book, Places.read(links.read))
+        while not (orphaned and orphaned()):
+            claimed = reliefs.claim_books(
+                links.write, batch_id=job.batch_id, phase=job.phase, limit=job.group
+            )
+            if claimed:
+                _do_or_single_out(links, batch, claimed)
+            elif not _held_by_others(links, job):
+                return
+            if after_claim:
+                after_claim()
+
+
+def _held_by_others(links: Links, job: Job) -> bool:
+    sql = (
+        f"SELECT count(*) AS n FROM reliefs_batchbook WHERE batch_id = {job.batch_id} "  # noqa: S608 - integers
+        f"AND phase = {job.phase} AND status = 'waiting'"
+    )
+    waiting = bool(fetch(links.write, sql)["n"][0].as_py())
+    links.rollback()
+    if waiting:
+        time.sleep(_WAIT_SECONDS)
+    return waiting
+
+
+def _do_or_single_out(links: Links, batch: _Batch, claimed: list[ClaimedBook]) -> None:
+    """Do some books; when that fails, do them one by one so that only the book at fault fails."""
+    try:
+        do_books(links, batch, claimed)
+    except (adbc.OperationalError, psycopg.OperationalError):
+        raise  # The server is gone, or told us to stop: nothing to single out.
+    except Exception as error:
+        links.rollback()
+        if len(claimed) > 1:
+            for _ in claimed:
+                one = reliefs.claim_books(
+                    links.write, batch_id=batch.job.batch_id, phase=batch.job.phase, limit=1
+                )
+                if one:
+                    _do_or_single_out(links, batch, one)
+            links.rollback()
+            return
+        logger.exception("Reading book %s of %s could not be relieved", claimed[0].code, claimed[0].month)
+        reliefs.fail_book(links.write, book=claimed[0], problem=f"{type(error).__name__}: {error}"[:2000])
+        links.commit()
+
+
+def do_books(links: Links, batch: _Batch, claimed: list[ClaimedBook]) -> None:
+    """Grant, or take back, claimed books of one month and commit bills, ledger, grants and marks, or nothing."""
+    reliefs.hold_month(links.write, books=claimed)
+    links.read.rollback()  # what others committed while we waited must be seen
+    job, period = batch.job, claimed[0].month
+    members = batch.places.rows.filter(pl.col("book_id").is_in([book.book_id for book in claimed]))
+    sums: dict[int, dict[str, int]] = {}
+    if members.height:
+        low, high = int(members["point"][0]), int(members["point"][-1])
+        change, bills = _change(links, batch, period, low, high)
+        mine = change.filter(pl.col("point").is_in(members["point"].implode()))
+        if mine.height:
+            granted = _shaped(links, batch, period, mine, bills, members)
+            _write(links, job, period, claimed, granted)
+            sums = granted.sums
+    for book in claimed:
+        reliefs.finish_book(links.write, book=book, sums=sums.get(book.book_id, {}), at=job.at)
+    links.commit()
+
+
+def _change(
+    links: Links, batch: _Batch, period: date, low: int, high: int
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return what is to be given now (RELIEF; below zero: taken back), and the bills it is for."""
+    job = batch.job
+    first, last = issued.month_numbers(period, low, high)
+    if job.phase != GRANTING:
+        rows = reliefs.granted_by(links.read, batch_id=job.batch_id, phase=GRANTING, low=first, high=last)
+        return opposite(rows), issued.issued_bills(links.read, period=period, low=low, high=high)
+    month = batch.month(links.read, period)
+    if month.engine.empty:
+        none = pl.DataFrame(schema=RELIEF)
+        relief, bills = none, issued.issued_bills(links.read, period=period, low=low, high=high)
+    else:
+        block = read_block(links.read, months=[month], low=low, high=high, columns=tuple(issued.BILLS))
+        relief, bills = block.relieve(month)[0], block.bills
+    asked = relief.filter(pl.col("programme").cast(pl.String).is_in(list(job.programmes)))
+    before = reliefs.earlier(links.read, low=first, high=last, programmes=job.programmes)
+    return difference(asked, before), bills
+
+
+def _shaped(
+    links: Links,
+    batch: _Batch,
+    period: date,
+    change: pl.DataFrame,
+    bills: pl.DataFrame,
+    members: pl.DataFrame,
+) -> Granted:
+    on_bill = change.filter((pl.col("amount") != 0) | (pl.col("vat") != 0))["point"].unique().sort()
+    sequences = billing.next_sequences(links.read, period=period, points=on_bill)
+    owners = bills.join(change.select("point").unique(), on="point", how="semi")["customer_id"].unique()
+    accounts = customers.accounts_of(links.read, customers=owners)
+    run = issued.billed_range(links.read, period=period)
+    assert run is not None
+    return shape(
+        change, bills.join(members.select("point", "book_id"), on="point").join(accounts, on="customer_id"),
+        sequences, job=batch.job, period=period, run_id=run[0], base=yymm(period) * PERIOD_FACTOR,
+    )  # fmt: skip
+
+
+def _write(links: Links, job: Job, period: date, claimed: list[ClaimedBook], granted: Granted) -> None:
+    reliefs.insert_grants(links.write, grants=granted.grants)
+    if not granted.bills.num_rows:
+        return
+    billing.insert_bills(links.write, period=period, bills=granted.bills)
+    billing.insert_lines(links.write, period=period, lines=granted.lines)
+    billing.insert_links(links.write, links=granted.links)
+    codes = {book.book_id: book.code for book in claimed}
+    books = granted.owed["book_id"].unique(maintain_order=True).to_list()
+    journals = ledger.open_journals(
+        links.write, kind="relief", references=[job.reference(period, codes[book]) for book in books],
+        business_date=job.issued_on, at=job.at,
+    )  # fmt: skip
+    numbers = dict(zip(books, journals, strict=True))
+    owed = granted.owed.with_columns(
+        journal_id=pl.col("book_id").replace_strict(numbers, return_dtype=pl.Int64)
+    )
+    ledger.post_columns(links.write, _entries(job, owed, granted.funded))
+    _take_notes(links, job, owed)
+
+
+def _entries(job: Job, owed: pl.DataFrame, funded: pl.DataFrame) -> pa.Table:
+    """Customers against revenue and VAT; what another account bears is moved from revenue to it."""
+    entries = [pl.DataFrame(billing.adjustment_entries(owed, revenue=job.revenue, vat=job.vat))]
+    borne = funded.join(owed.select("book_id", "journal_id").unique("book_id"), on="book_id")
+    for account, sign in (("account_id", 1), (None, -1)):
+        entries.append(
+            borne.select(
+                "journal_id", account_id=pl.col(account) if account else pl.lit(job.revenue, pl.Int64),
+                amount=pl.col("amount") * sign, document=pl.lit(None, pl.Int64),
+            ).cast(entries[0].schema)
+        )  # fmt: skip
+    joined = pl.concat(entries)
+    general = joined.filter(pl.col("document").is_null())
+    general = general.group_by("journal_id", "account_id", maintain_order=True).agg(pl.col("amount").sum())
+    rest = general.filter(pl.col("amount") != 0).with_columns(document=pl.lit(None, pl.Int64))
+    return pl.concat(
+        [joined.filter(pl.col("document").is_not_null()), rest.select(joined.columns)]
+    ).to_arrow()
+
+
+def _take_notes(links: Links, job: Job, owed: pl.DataFrame) -> None:
+    notes = owed.filter(pl.col("total") < 0).select(
+        bill_id="id", of_bill_id="of_bill_id", journal_id="journal_id"
+    )
+    if notes.height:
+        payments.take_credit_notes(links.write, notes=notes.to_arrow(), day=job.issued_on, at=job.at)
+
+
+def main() -> None:
+    """Work as a process of its own: the job comes on standard input, the exit code says how it went."""
+    from thapsang.domain.reliefs import queries
+    from thapsang.domain.tariffs import queries as tariffs
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends us
+    parent = os.getppid()
+    job = Job.from_json(sys.stdin.readline())
+    book = queries.book_of(job.version_id, tariffs.current_book())
+    work(job, book, orphaned=lambda: os.getppid() != parent)
