@@ -68,3 +68,14 @@ def test_a_type_without_an_encoding_is_refused_by_name() -> None:
         link.execute(TABLE)
         with pytest.raises(TypeError, match="column a is double"):
             copy_rows(link, "t", pa.table({"a": [1.5]}))
+
+
+@pytest.mark.parametrize("usual", ["tier", ""])
+@pytest.mark.parametrize("odd", [{0}, {BATCH_ROWS - 1}, {5, 6, 7, 900, BATCH_ROWS, BATCH_ROWS + 1}])
+def test_few_rows_of_other_lengths_stay_in_their_places(usual: str, odd: set[int]) -> None:
+    count = BATCH_ROWS + 2
+    words = [("điện" if n % 2 else "") if n in odd else usual for n in range(count)]
+    numbers = [None if n in odd and n % 3 else n for n in range(count)]
+    rows = table(count).set_column(6, "g", pa.array(words)).set_column(0, "a", pa.array(numbers, pa.int64()))
+    rows = rows.set_column(5, "f", pa.array(["flat"] * count))
+    assert sent_and_back(rows) == rows.to_pylist()

@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import IO, Any
 
-import adbc_driver_postgresql.dbapi as adbc
 import psycopg
 from django.db import connection
 from django.utils import timezone
@@ -147,7 +146,7 @@ def _share_out(job: Job, helpers: int, period: date, progress: Callable[[Progres
     with _processes(job, helpers) as running:
         try:
             work(job, after_group=tell)
-        except (adbc.OperationalError, psycopg.OperationalError) as error:
+        except psycopg.OperationalError as error:
             raise BillRunInterruptedError(
                 f"The database went away or stopped the run: {error}. What is billed stays; when it answers, run "
                 f"`thapsang bills run --period {period:%Y-%m}` again to go on."

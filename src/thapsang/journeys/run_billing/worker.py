@@ -1,6 +1,6 @@
 """A worker of the bill run: claims books, bills them, commits; one transaction a group of books.
 
-Two connections: psycopg claims, writes and commits; ADBC only reads what others committed (docs/adr/0005).
+Two connections: one claims, writes and commits; the other only reads what others committed (docs/adr/0005).
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
-import adbc_driver_postgresql.dbapi as adbc
 import polars as pl
 import psycopg
 import pyarrow as pa
@@ -28,10 +27,8 @@ from thapsang.domain.ledger import bulk as ledger
 from thapsang.engines.rating import TariffBook, book_from_content
 from thapsang.journeys.run_billing.job import Job
 from thapsang.journeys.run_billing.shaping import Shaped, bill_table, entry_table, line_table, shape_bills
+from thapsang.kit.bulk.columns import ColumnReader
 from thapsang.kit.bulk.copy import execute, fetch
-
-if TYPE_CHECKING:
-    from adbc_driver_manager.dbapi import Connection
 
 logger = logging.getLogger(__name__)
 _WAIT_SECONDS = 0.2
@@ -43,14 +40,17 @@ _LOCK_SECONDS = 60
 class Links:
     """A worker's connections: `write` holds the claim and the transaction, `read` sees what is committed."""
 
-    read: Connection
+    read: ColumnReader
     write: psycopg.Connection[Any]
 
     @classmethod
     @contextlib.contextmanager
     def open(cls, url: str) -> Iterator[Self]:
         """Open both; what is not committed when the block ends is rolled back."""
-        with adbc.connect(url) as read, contextlib.closing(psycopg.connect(url)) as write:
+        with (
+            contextlib.closing(ColumnReader.connect(url)) as read,
+            contextlib.closing(psycopg.connect(url)) as write,
+        ):
             execute(read, f"SET lock_timeout = '{_LOCK_SECONDS}s'")
             read.commit()
             yield cls(read, write)
@@ -100,7 +100,7 @@ def _bill_or_single_out(links: Links, job: Job, book: TariffBook, claimed: list[
     """Bill a group; when it fails, bill its books one by one so that only the book at fault fails."""
     try:
         bill_group(links, job, book, claimed)
-    except (adbc.OperationalError, psycopg.OperationalError):
+    except psycopg.OperationalError:
         raise  # The server is gone, or told us to stop: nothing to single out.
     except Exception as error:
         links.rollback()

@@ -1,11 +1,13 @@
 """Rows of PostgreSQL's binary COPY format, built by NumPy a column at a time.
 
-A batch is laid out as one array of fixed-width rows; where texts differ in length or values are missing, the
-bytes that do not belong are cut out in one pass. That costs a fifth of encoding value by value (docs/adr/0005).
+A batch is laid out as one array of fixed-width rows. Where texts differ in length or values are missing, the
+lengths most rows have give the width; the other rows are laid out apart and put in between. That costs a tenth of
+encoding value by value (docs/adr/0005).
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +23,9 @@ HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"
 BATCH_ROWS = 8_192
 """Rows encoded at a time: about a megabyte, so that the server works while the next are encoded."""
+
+_SAMPLE, _FEW = 16, 4
+"""The usual lengths are looked for in one row of sixteen; up to a quarter of the rows may have others."""
 
 _EPOCH = 10_957
 """Days from 1970-01-01 (Arrow) to 2000-01-01 (PostgreSQL)."""
@@ -95,32 +100,92 @@ def _words(array: pa.DictionaryArray) -> _Column:
 
 
 def _rows(columns: list[_Column], count: int) -> Any:
+    """Return the rows' bytes: most rows have fields of the same lengths, the others are put in between."""
+    ragged = [place for place, column in enumerate(columns) if column.lengths is not None]
+    if not ragged:
+        return _block(columns, [column.kind.itemsize for column in columns], count).data
+    common, odd = _usual([columns[place].lengths for place in ragged])
+    if odd is None:
+        return _cut(columns, ragged, count).data
+    sizes = [_length(column, common) for column in columns]
+    block = _block(columns, sizes, count)
+    if not len(odd):
+        return block.data
+    others = [
+        _Column(column.values[odd], column.kind, None if column.lengths is None else column.lengths[odd])
+        for column in columns
+    ]
+    return _woven(block.reshape(count, -1), _cut(others, ragged, len(odd)), odd, _ends(others, len(odd)))
+
+
+def _usual(lengths: list[Any]) -> tuple[int, Array | None]:
+    """Return a row whose lengths most rows have, and the places of all other rows; None when those are too many."""
+    sample = [some[::_SAMPLE].tolist() for some in lengths]
+    rows = list(zip(*sample, strict=True))
+    common = rows.index(Counter(rows).most_common(1)[0][0]) * _SAMPLE
+    other = lengths[0] != lengths[0][common]
+    for some in lengths[1:]:
+        other |= some != some[common]
+    odd = np.flatnonzero(other)
+    return common, odd if len(odd) * _FEW <= len(other) else None
+
+
+def _length(column: _Column, row: int) -> int:
+    return column.kind.itemsize if column.lengths is None else int(column.lengths[row])
+
+
+def _block(columns: list[_Column], sizes: list[int], count: int) -> Array:
+    """Lay out rows whose fields have the given lengths (-1 for a missing value); return their bytes."""
     parts: list[tuple[str, Any]] = [("count", ">i2")]
-    for place, column in enumerate(columns):
-        parts += [(f"length{place}", ">i4"), (f"value{place}", column.kind)]
+    for place, (column, size) in enumerate(zip(columns, sizes, strict=True)):
+        parts.append((f"length{place}", ">i4"))
+        if size > 0:
+            parts.append((f"value{place}", f"S{size}" if column.kind.kind == "S" else column.kind))
     layout = np.dtype(parts)
     row = np.zeros((), layout)
     row["count"] = len(columns)
-    for place, column in enumerate(columns):
-        row[f"length{place}"] = column.kind.itemsize
-    block = np.full(count, row, layout)
-    for place, column in enumerate(columns):
-        block[f"value{place}"] = column.values
-        if column.lengths is not None:
-            block[f"length{place}"] = column.lengths
-    ragged = [place for place, column in enumerate(columns) if column.lengths is not None]
-    flat = block.view(np.uint8)
-    return (flat[_kept(columns, ragged, layout, count)] if ragged else flat).data
+    for place, size in enumerate(sizes):
+        row[f"length{place}"] = size
+    block = np.frombuffer(bytearray(row.tobytes() * count), layout)  # several times as fast as np.full
+    for place, (column, size) in enumerate(zip(columns, sizes, strict=True)):
+        if size > 0:
+            block[f"value{place}"] = column.values
+    return block.view(np.uint8)
 
 
-def _kept(columns: list[_Column], ragged: list[int], layout: np.dtype[Any], count: int) -> Array:
-    """Tell which bytes of the fixed-width rows belong to the stream."""
-    kept = np.ones((count, layout.itemsize), np.bool_)
-    assert layout.fields is not None
+def _cut(columns: list[_Column], ragged: list[int], count: int) -> Array:
+    """Lay out rows at full width, then cut out the bytes of texts that are shorter and of missing values."""
+    widths = [column.kind.itemsize for column in columns]
+    block = _block(columns, widths, count).reshape(count, -1)
+    kept = np.ones(block.shape, np.bool_)
+    firsts = 6 + np.cumsum([0, *(4 + width for width in widths[:-1])])
     for place in ragged:
-        lengths = columns[place].lengths
+        lengths, size, first = columns[place].lengths, widths[place], int(firsts[place])
         assert lengths is not None
-        first, size = layout.fields[f"value{place}"][1], columns[place].kind.itemsize
+        block[:, first - 4 : first] = lengths.astype(">i4").view(np.uint8).reshape(count, 4)
         steps = np.arange(size + 1)[:, None] > np.arange(size)[None, :]
         kept[:, first : first + size] = steps.take(np.maximum(lengths, 0), axis=0)
-    return kept.reshape(-1)
+    return block[kept]
+
+
+def _ends(columns: list[_Column], count: int) -> Array:
+    """Return where each row ends in the bytes of `_cut`."""
+    sizes = np.full(count, 2 + 4 * len(columns), np.int64)
+    for column in columns:
+        sizes += column.kind.itemsize if column.lengths is None else np.maximum(column.lengths, 0)
+    return np.cumsum(sizes)
+
+
+def _woven(block: Array, others: Array, odd: Array, ends: Array) -> bytes:
+    """Put other rows in the places `odd` of a block, keeping the order of all."""
+    first = np.flatnonzero(np.diff(odd, prepend=-2) > 1)
+    last = np.append(first[1:], len(odd)) - 1
+    begins = np.append(0, ends)[first]
+    pieces, done, usual, other = [], 0, block.data, others.data
+    for low, high, begin, end in zip(
+        odd[first].tolist(), odd[last].tolist(), begins.tolist(), ends[last].tolist(), strict=True
+    ):
+        pieces += [usual[done:low], other[begin:end]]
+        done = high + 1
+    pieces.append(usual[done:])
+    return b"".join(pieces)

@@ -17,6 +17,7 @@ from django.db import connection
 from psycopg import sql
 
 from thapsang.kit.bulk.binary import encode
+from thapsang.kit.bulk.columns import ColumnReader, fetch_columns
 from thapsang.kit.db.place import libpq_url
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ def bulk_connection() -> Iterator[Connection]:
 
 def fetch(link: Link, query: str) -> pa.Table:
     """Run a query and return its rows as an Arrow table."""
+    if isinstance(link, ColumnReader):
+        return fetch_columns(link, query)
     if isinstance(link, psycopg.Connection):
         return _fetch_rows(link, query)
     with link.cursor() as cursor:

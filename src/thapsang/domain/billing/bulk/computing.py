@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
 
 import polars as pl
 import pyarrow as pa
@@ -14,9 +13,7 @@ from thapsang.domain.customers import bulk as customers
 from thapsang.domain.metering import bulk as metering
 from thapsang.domain.metering.types import book_period
 from thapsang.engines.rating import Rated, TariffBook, rate
-
-if TYPE_CHECKING:
-    from adbc_driver_manager.dbapi import Connection
+from thapsang.kit.bulk.copy import Link
 
 USAGE = (
     "point",
@@ -53,7 +50,7 @@ class Computed:
 
 
 def compute(
-    link: Connection,
+    link: Link,
     *,
     book: TariffBook,
     period: date,
@@ -78,7 +75,7 @@ def compute(
     return _rated(book, points, usage, issues, terms)
 
 
-def _terms(link: Connection, points: pl.DataFrame, books: dict[int, list[int]], period: date) -> pl.DataFrame:
+def _terms(link: Link, points: pl.DataFrame, books: dict[int, list[int]], period: date) -> pl.DataFrame:
     parts = []
     for day, numbers in books.items():
         dates = book_period(period, day)

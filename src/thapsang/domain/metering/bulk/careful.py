@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -11,10 +10,7 @@ from thapsang.domain.metering.bulk import shapes
 from thapsang.domain.metering.operations import fetching
 from thapsang.domain.metering.operations.staging import stage
 from thapsang.domain.metering.types import BookPeriod, ReadingPolicy, dial_use_column
-from thapsang.kit.bulk.copy import fetch
-
-if TYPE_CHECKING:
-    from adbc_driver_manager.dbapi import Connection
+from thapsang.kit.bulk.copy import Link, fetch
 
 _SUPPLIED = """
 SELECT DISTINCT a.supply_point_id AS point FROM odd_point o
@@ -38,7 +34,7 @@ _EVENT = [
 
 
 def usage(
-    link: Connection, rows: pl.DataFrame, dates: BookPeriod, policy: ReadingPolicy
+    link: Link, rows: pl.DataFrame, dates: BookPeriod, policy: ReadingPolicy
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return usage and issues of the points that are not plain (rows as the boundary query gives them)."""
     metered = rows.filter(pl.col("register").is_not_null())
@@ -79,9 +75,7 @@ def _spans(metered: pl.DataFrame, dates: BookPeriod) -> pl.DataFrame:
     )
 
 
-def _readings(
-    link: Connection, registers: pl.DataFrame, dates: BookPeriod, policy: ReadingPolicy
-) -> pl.DataFrame:
+def _readings(link: Link, registers: pl.DataFrame, dates: BookPeriod, policy: ReadingPolicy) -> pl.DataFrame:
     slack = timedelta(days=policy.tolerance_days)
     days = fetching.between(dates.start - slack, dates.end + slack)
     found = fetching.readings_of(link, registers["register"].unique(), days)
@@ -134,7 +128,7 @@ def _count(events: pl.DataFrame, cuts: pl.DataFrame, policy: ReadingPolicy) -> p
     )
 
 
-def _without_meter(link: Connection, bare: pl.DataFrame, dates: BookPeriod) -> pl.DataFrame:
+def _without_meter(link: Link, bare: pl.DataFrame, dates: BookPeriod) -> pl.DataFrame:
     if bare.is_empty():
         return shapes.empty_issues()
     stage(link, "odd_point", bare.select("point"))

@@ -8,7 +8,6 @@ the period, a reading a day off) take the careful path.
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING
 
 import polars as pl
 import pyarrow as pa
@@ -23,11 +22,8 @@ from thapsang.domain.metering.types import (
     dial_use_column,
     reading_policy,
 )
-from thapsang.kit.bulk.copy import fetch
+from thapsang.kit.bulk.copy import Link, fetch
 from thapsang.kit.bulk.joining import among, beside, is_ascending
-
-if TYPE_CHECKING:
-    from adbc_driver_manager.dbapi import Connection
 
 _BOUNDARY = {
     "installation": pl.Int64, "register": pl.Int64, "kind": pl.Int16, "digits": pl.Int16, "multiplier": pl.Int32,
@@ -63,7 +59,7 @@ WHERE s.source = 'price' AND s.read_on > '{start}' AND s.read_on < '{end}'
 """
 
 
-def period_usage(link: Connection, *, book_ids: list[int], period: date) -> tuple[pa.Table, pa.Table]:
+def period_usage(link: Link, *, book_ids: list[int], period: date) -> tuple[pa.Table, pa.Table]:
     """Return the consumption of every point of some books in a monthly period, and what stood in the way.
 
     `period` is any day of the month; a book's dates follow its reading day (`types.book_period`).
@@ -81,7 +77,7 @@ def period_usage(link: Connection, *, book_ids: list[int], period: date) -> tupl
 
 
 def usage_of_points(
-    link: Connection, *, points: pl.DataFrame, days: dict[int, list[int]], period: date
+    link: Link, *, points: pl.DataFrame, days: dict[int, list[int]], period: date
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return what `period_usage` returns, for points known already, both in order of point.
 
@@ -97,7 +93,7 @@ def usage_of_points(
     return usage if ordered else usage.sort("point", "segment"), issues.sort("point")
 
 
-def _books_by_day(link: Connection, book_ids: list[int]) -> dict[int, list[int]]:
+def _books_by_day(link: Link, book_ids: list[int]) -> dict[int, list[int]]:
     if not book_ids:
         return {}
     rows = fetch(link, _DAYS.format(books=_ids(book_ids)))
@@ -112,7 +108,7 @@ def _ids(numbers: list[int]) -> str:
 
 
 def _usage_of(
-    link: Connection, points: pl.DataFrame, books: list[int], dates: BookPeriod
+    link: Link, points: pl.DataFrame, books: list[int], dates: BookPeriod
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     policy = reading_policy(settings.POLICIES / settings.DISTRIBUTOR, dates.start)
     names = {"start": f"{dates.start:%Y-%m-%d}", "end": f"{dates.end:%Y-%m-%d}", "books": _ids(books)}
@@ -129,9 +125,7 @@ def _usage_of(
     return shapes.in_order(usage, more), issues
 
 
-def _boundaries(
-    link: Connection, points: pl.DataFrame, dates: BookPeriod, names: dict[str, str]
-) -> pl.DataFrame:
+def _boundaries(link: Link, points: pl.DataFrame, dates: BookPeriod, names: dict[str, str]) -> pl.DataFrame:
     """Return every register of the books' points with its values on the two boundary days, where there are."""
     if points.is_empty():
         return points.with_columns(**{name: pl.lit(None, kind) for name, kind in _BOUNDARY.items()})
@@ -148,7 +142,7 @@ def _boundaries(
     return beside(beside(rows, first, on="register"), last, on="register")
 
 
-def _values(link: Connection, registers: pl.Series, dates: BookPeriod) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _values(link: Link, registers: pl.Series, dates: BookPeriod) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the readings of registers on the first day (before) and on the last (after, estimated)."""
     if registers.len() and fetching.is_dense(registers):
         low, high = fetching.bounds(registers)
@@ -161,7 +155,7 @@ def _values(link: Connection, registers: pl.Series, dates: BookPeriod) -> tuple[
     return first_rows, last_rows.select("register", after="value", estimated=pl.col("quality") == "E")
 
 
-def _dials(link: Connection, installations: pl.Series) -> pl.DataFrame:
+def _dials(link: Link, installations: pl.Series) -> pl.DataFrame:
     if installations.is_empty():
         return pl.DataFrame(
             schema={"installation": pl.Int64, **{n: _BOUNDARY[n] for n in ("register", "digits", "kind")}}

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING
 
 import polars as pl
 
 from thapsang.domain.metering.operations.staging import stage
-from thapsang.kit.bulk.copy import fetch
-
-if TYPE_CHECKING:
-    from adbc_driver_manager.dbapi import Connection
+from thapsang.kit.bulk.copy import Link, fetch
 
 DENSE = 2
 """Up to this many numbers for each wanted one, reading the whole range beats a join."""
@@ -50,7 +46,7 @@ def on_days(*days: date) -> str:
     return "read_on IN (" + ",".join(f"'{day:%Y-%m-%d}'" for day in days) + ")"
 
 
-def readings_of(link: Connection, registers: pl.Series, days: str) -> pl.DataFrame:
+def readings_of(link: Link, registers: pl.Series, days: str) -> pl.DataFrame:
     """Return readings of distinct registers under a condition on the days (columns SCHEMA)."""
     if registers.is_empty():
         return pl.DataFrame(schema=SCHEMA)

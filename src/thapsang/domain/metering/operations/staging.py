@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import polars as pl
+import psycopg
 import pyarrow as pa
 
-from thapsang.kit.bulk.copy import BATCH_ROWS, execute
+from thapsang.kit.bulk.copy import BATCH_ROWS, Link, copy_rows, execute
 
-if TYPE_CHECKING:
-    from adbc_driver_manager.dbapi import Connection
+_TYPES = {
+    pa.int64(): "bigint", pa.int32(): "integer", pa.int16(): "smallint", pa.date32(): "date", pa.bool_(): "boolean",
+    pa.string(): "text", pa.large_string(): "text",
+}  # fmt: skip
 
 
-def stage(link: Connection, name: str, rows: pl.DataFrame) -> None:
+def stage(link: Link, name: str, rows: pl.DataFrame) -> None:
     """Put rows into a temporary table of this connection, in place of one of the same name."""
     execute(link, f"DROP TABLE IF EXISTS pg_temp.{name}")
     table = rows.to_arrow()
+    if isinstance(link, psycopg.Connection):
+        columns = ", ".join(f'"{field.name}" {_TYPES[field.type]}' for field in table.schema)
+        execute(link, f"CREATE TEMP TABLE {name} ({columns})")
+        copy_rows(link, name, table)
+        execute(link, f"ANALYZE pg_temp.{name}")
+        return
     batches = table.to_batches(max_chunksize=BATCH_ROWS)
     with link.cursor() as cursor:
         cursor.adbc_ingest(
