@@ -2,45 +2,45 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
-from typing import Any, NoReturn
 
 import typer
 from django.utils import timezone
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Column, Table
+from rich.table import Table
 
-from thapsang.domain.billing.types import BillingError, month_of
+from thapsang.domain.billing.types import month_of
 from thapsang.domain.customers import queries as customers
 from thapsang.domain.reliefs import operations, queries
-from thapsang.domain.reliefs.types import BatchProgress, BatchView, ReliefError
+from thapsang.domain.reliefs.types import ReliefError
 from thapsang.domain.tariffs import queries as tariffs
-from thapsang.engines.rating import PolicyError
+from thapsang.interfaces.cli import relief_evidence
 from thapsang.interfaces.cli.database import database
+from thapsang.interfaces.cli.relief_shown import (
+    AS_JSON,
+    BY,
+    bar,
+    out,
+    person,
+    print_json,
+    refusals,
+    show_batch,
+    show_simulation,
+)
 from thapsang.journeys import relieve_months
 from thapsang.kit.db.transactions import transaction
-from thapsang.kit.identity import staff
-from thapsang.kit.identity.models import User
 
 app = typer.Typer(
     help="Relief programmes: draft, review, simulate, apply, reverse, why.", no_args_is_help=True
 )
-out = Console()
-errors = Console(stderr=True)
+app.add_typer(relief_evidence.app, name="evidence")
 
-AS_JSON = typer.Option(False, "--json", help="Print JSON instead of text.")
-BY = typer.Option(..., "--by", metavar="NAME", help="Who does it: the sign-in name of a member of staff.")
 REASON = typer.Option(..., "--reason", help="Why; goes into the audit log.")
 MONTHS = typer.Option(
     ..., "--months", metavar="YYYY-MM,…", help="Months already billed, for example 2021-08,2021-09."
 )
-REFUSED, WRONG = 2, 1
 
 
 @app.command("list")
@@ -49,7 +49,7 @@ def list_programmes(as_json: bool = AS_JSON) -> None:
     with database():
         rows = queries.programmes()
     if as_json:
-        _print_json([asdict(row) for row in rows])
+        print_json([asdict(row) for row in rows])
         return
     table = Table("no.", "programme", "status", "valid", "order", "drafted by", "reviewed by")
     for row in rows:
@@ -68,19 +68,19 @@ def draft(
     as_json: bool = AS_JSON,
 ) -> None:
     """Keep programmes as drafts, each file exactly as it is; a fault is told by file, key and fix."""
-    with database(), _refusals():
+    with database(), refusals():
         made = []
         for path in files:
             text = _text_of(path)
             with transaction():
                 number = operations.draft(
-                    file=path.name, text=text, tariffs=tariffs.current_book(), actor=_person(by), reason=reason,
+                    file=path.name, text=text, tariffs=tariffs.current_book(), actor=person(by), reason=reason,
                     at=timezone.now(),
                 )  # fmt: skip
             made.append(queries.programme(programme_id=number))
     rows = [asdict(row) for row in made if row]
     if as_json:
-        _print_json(rows)
+        print_json(rows)
         return
     for row in rows:
         out.print(
@@ -93,32 +93,32 @@ def draft(
 def review(programme: str, by: str = BY, as_json: bool = AS_JSON) -> None:
     """Mark a draft reviewed; never by the one who drafted it."""
     _step(programme, "draft", as_json, lambda number: operations.review(
-        programme_id=number, actor=_person(by), at=timezone.now()))  # fmt: skip
+        programme_id=number, actor=person(by), at=timezone.now()))  # fmt: skip
 
 
 @app.command("put-in-force")
 def put_in_force(programme: str, by: str = BY, as_json: bool = AS_JSON) -> None:
     """Put a reviewed programme in force; an edition with the same code and first day is closed with it."""
     _step(programme, "reviewed", as_json, lambda number: operations.put_in_force(
-        programme_id=number, tariffs=tariffs.current_book(), actor=_person(by), at=timezone.now()))  # fmt: skip
+        programme_id=number, tariffs=tariffs.current_book(), actor=person(by), at=timezone.now()))  # fmt: skip
 
 
 @app.command()
 def close(programme: str, by: str = BY, reason: str = REASON, as_json: bool = AS_JSON) -> None:
     """Close a programme: nothing more is granted by it; what it granted stands."""
     _step(programme, "", as_json, lambda number: operations.close(
-        programme_id=number, tariffs=tariffs.current_book(), actor=_person(by), reason=reason,
+        programme_id=number, tariffs=tariffs.current_book(), actor=person(by), reason=reason,
         at=timezone.now()))  # fmt: skip
 
 
 def _step(programme: str, status: str, as_json: bool, do: Callable[[int], object]) -> None:
-    with database(), _refusals():
+    with database(), refusals():
         number = queries.programme_named(name=programme, status=status).id
         with transaction():
             do(number)
         found = queries.programme(programme_id=number)
     assert found is not None
-    _print_json(asdict(found)) if as_json else out.print(f"#{found.id} {found.code}: {found.status}")
+    print_json(asdict(found)) if as_json else out.print(f"#{found.id} {found.code}: {found.status}")
 
 
 @app.command()
@@ -131,14 +131,14 @@ def simulate(
     as_json: bool = AS_JSON,
 ) -> None:
     """Show whom programmes would reach and what they would cost, months already billed; writes nothing."""
-    with database(), _refusals():
+    with database(), refusals():
         asked = [_variant(programmes), *(_variant([str(path)]) for path in variants)]
         found = relieve_months.simulate(variants=asked, months=_months(months))
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     for result in found:
-        _show(result)
+        show_simulation(result)
 
 
 def _variant(named: list[str]) -> relieve_months.Variant:
@@ -161,48 +161,48 @@ def apply(
     as_json: bool = AS_JSON,
 ) -> None:
     """Ask for a batch and compute it; somebody else approves it (`relief approve`), then `relief run` grants it."""
-    with database(), _refusals():
+    with database(), refusals():
         number = relieve_months.ask(
-            programmes=programmes, months=_months(months), name=name or ", ".join(programmes), actor=_person(by),
+            programmes=programmes, months=_months(months), name=name or ", ".join(programmes), actor=person(by),
             reason=reason, at=timezone.now(),
         )  # fmt: skip
         found = relieve_months.compute(batch_id=number)
-    _show_batch(found, as_json)
+    show_batch(found, as_json)
 
 
 @app.command()
 def compute(batch: int, as_json: bool = AS_JSON) -> None:
     """Compute a batch again, after lists or uses changed."""
-    with database(), _refusals():
+    with database(), refusals():
         found = relieve_months.compute(batch_id=batch)
-    _show_batch(found, as_json)
+    show_batch(found, as_json)
 
 
 @app.command()
 def approve(batch: int, by: str = BY, as_json: bool = AS_JSON) -> None:
     """Let a computed batch, or the reversal asked for it, begin; never by the one who asked."""
-    with database(), _refusals():
-        relieve_months.approve(batch_id=batch, actor=_person(by), at=timezone.now())
+    with database(), refusals():
+        relieve_months.approve(batch_id=batch, actor=person(by), at=timezone.now())
         found = queries.batch(batch_id=batch)
-    _show_batch(found, as_json)
+    show_batch(found, as_json)
 
 
 @app.command()
 def refuse(batch: int, by: str = BY, reason: str = REASON, as_json: bool = AS_JSON) -> None:
     """Turn a batch down before anything was granted."""
-    with database(), _refusals():
-        relieve_months.refuse(batch_id=batch, actor=_person(by), reason=reason, at=timezone.now())
+    with database(), refusals():
+        relieve_months.refuse(batch_id=batch, actor=person(by), reason=reason, at=timezone.now())
         found = queries.batch(batch_id=batch)
-    _show_batch(found, as_json)
+    show_batch(found, as_json)
 
 
 @app.command()
 def reverse(batch: int, by: str = BY, reason: str = REASON, as_json: bool = AS_JSON) -> None:
     """Ask to take back all a batch granted; somebody else approves it, then `relief run` does it."""
-    with database(), _refusals():
-        relieve_months.ask_reversal(batch_id=batch, actor=_person(by), reason=reason, at=timezone.now())
+    with database(), refusals():
+        relieve_months.ask_reversal(batch_id=batch, actor=person(by), reason=reason, at=timezone.now())
         found = queries.batch(batch_id=batch)
-    _show_batch(found, as_json)
+    show_batch(found, as_json)
 
 
 @app.command()
@@ -212,9 +212,9 @@ def run(
     as_json: bool = AS_JSON,
 ) -> None:
     """Carry out an approved batch, or its reversal. Stopped at any moment, the same command goes on."""
-    with database(), _refusals(), _bar(quiet=as_json) as tell:
+    with database(), refusals(), bar(quiet=as_json) as tell:
         found = relieve_months.run(batch_id=batch, workers=workers, progress=tell)
-    _show_batch(found, as_json)
+    show_batch(found, as_json)
 
 
 @app.command()
@@ -223,7 +223,7 @@ def batches(as_json: bool = AS_JSON) -> None:
     with database():
         rows = queries.batches()
     if as_json:
-        _print_json([asdict(row) for row in rows])
+        print_json([asdict(row) for row in rows])
         return
     table = Table("batch", "name", "programmes", "months", "status", "asked by", "approved by")
     for row in rows:
@@ -247,7 +247,7 @@ def why(
     as_json: bool = AS_JSON,
 ) -> None:
     """Tell rule by rule why a point got or did not get relief for a month, with the values used."""
-    with database(), _refusals():
+    with database(), refusals():
         period = month_of(month)
         found = customers.find_supply_point(code=point, on=period)
         if found is None:
@@ -256,7 +256,7 @@ def why(
             )
         told = relieve_months.explain(supply_point_id=found.id, month=period)
     if as_json:
-        _print_json({"bill": told.bill_id, "version": told.version_id, **asdict(told.why),
+        print_json({"bill": told.bill_id, "version": told.version_id, **asdict(told.why),
                      "grants": [asdict(grant) for grant in told.grants]})  # fmt: skip
         return
     for rule in told.why.rules:
@@ -270,15 +270,6 @@ def why(
         out.print(problem, style="red")
 
 
-def _person(name: str) -> User:
-    found = staff.member(username=name)
-    if found is None:
-        raise ReliefError(f"--by: no active member of staff signs in as {name!r}: see `thapsang staff list`.")
-    if not {"billing", "administrator"} & {role.value for role in found.audiences}:
-        raise ReliefError(f"--by: {name} has neither the role billing nor administrator.")
-    return found
-
-
 def _months(text: str) -> list[date]:
     return [month_of(part) for part in text.split(",") if part.strip()]
 
@@ -288,91 +279,3 @@ def _text_of(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ReliefError(f"{path}: it cannot be read: {error}. Give a YAML file in UTF-8.") from error
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    try:
-        yield
-    except (ReliefError, PolicyError, BillingError) as error:
-        _refuse(error, REFUSED)
-    except (relieve_months.BatchFailedError, relieve_months.BatchInterruptedError) as error:
-        _refuse(error, WRONG)
-
-
-def _refuse(error: Exception, code: int) -> NoReturn:
-    errors.print(str(error), style="red", markup=False, highlight=False)
-    raise typer.Exit(code)
-
-
-@contextmanager
-def _bar(*, quiet: bool) -> Iterator[Callable[[BatchProgress], None]]:
-    with Progress(
-        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[bills]:,} bills"), TimeElapsedColumn(),
-        console=errors, disable=quiet,
-    ) as bar:  # fmt: skip
-        task = bar.add_task("relief", total=None, bills=0)
-        yield lambda now: bar.update(task, total=now.books, completed=now.done, bills=now.bills)
-
-
-def _show_batch(found: BatchView, as_json: bool) -> None:
-    phases = _progress(found)
-    if as_json:
-        _print_json({**asdict(found), "progress": [asdict(one) for one in phases]})
-        return
-    months = ", ".join(f"{month:%Y-%m}" for month in found.months)
-    out.print(f"batch {found.id} ({', '.join(found.programmes)}; {months}): {found.status}", highlight=False)
-    total = found.totals.get("total")
-    if total:
-        out.print(f"computed: {total['points']:,} bills, {total['amount']:,} + VAT {total['vat']:,} đồng, "
-                  f"cash {total['cash']:,}")  # fmt: skip
-    for one in phases:
-        what = "granted" if one.phase == 1 else "taken back"
-        out.print(f"{what}: {one.done}/{one.books} books, {one.bills:,} bills, {one.net:,} + VAT {one.vat:,} đồng, "
-                  f"cash {one.cash:,}")  # fmt: skip
-
-
-def _progress(found: BatchView) -> list[BatchProgress]:
-    with database():
-        both = [queries.progress(batch_id=found.id, phase=phase) for phase in (1, 2)]
-    return [one for one in both if one.books]
-
-
-def _show(result: dict[str, Any]) -> None:
-    total = result["total"]
-    out.print(
-        f"[bold]{result['name']}[/]: {result['customers']:,} customers, {total['points']:,} of "
-        f"{result['bills']:,} bills, {total['amount']:,} + VAT {total['vat']:,} đồng, cash {total['cash']:,}",
-        highlight=False,
-    )  # fmt: skip
-    for key, rows in (("month", "by_month"), ("category", "by_category"), ("team", "by_team")):
-        table = Table(key, *(Column(n, justify="right") for n in ("bills", "đồng", "VAT", "cash")), box=None)
-        for row in result[rows]:
-            table.add_row(str(row[key]), *(f"{row[n]:,}" for n in ("points", "amount", "vat", "cash")))
-        out.print(table)
-    deciles = result["distribution"]["deciles"]
-    if deciles:
-        out.print("a bill gets, by tenths: " + ", ".join(f"{value:,}" for value in deciles) + " đồng")
-    for row in result["largest"]:
-        out.print(
-            f"largest: {row['month']} {row['point_code']} {row['worth']:,} đồng ({row['category']}, {row['team']})"
-        )
-    for row in result["missed"]:
-        near = ", ".join(
-            f"{one['point_code']} {one['kwh']} kWh of {one['limit']}" for one in row["nearest"][:3]
-        )
-        out.print(f"just missed {row['programme']}/{row['rule']}: {row['points']:,} bills, nearest {near}")
-    if result["unpriced"]:
-        out.print(
-            f"{result['unpriced']:,} bills have no price to move to; see `thapsang relief why`", style="red"
-        )
-
-
-def _print_json(value: Any) -> None:
-    print(json.dumps(value, ensure_ascii=False, default=_text))
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat()
-    return value.isoformat() if isinstance(value, date) else str(value)

@@ -12,7 +12,6 @@ from thapsang.domain.reliefs.operations.listed import checked_rows
 from thapsang.domain.reliefs.operations.programmes import person_name
 from thapsang.domain.reliefs.operations.sheets import rows_of
 from thapsang.domain.reliefs.types import EvidenceError, ImportOutcome, ListRow, Match
-from thapsang.engines.relief import ReliefBook
 from thapsang.kit.audit import operations as audit
 from thapsang.kit.audit.operations import Person
 from thapsang.kit.db.transactions import transaction_required
@@ -66,11 +65,6 @@ def import_list(
         request_id=request_id,
     )  # fmt: skip
     return outcome
-
-
-def scopes(book: ReliefBook) -> dict[str, str]:
-    """Return scope (point or area) by code of a book's lists."""
-    return {code: known.scope for code, known in book.lists.items()}
 
 
 def _media_type(content: bytes) -> str:

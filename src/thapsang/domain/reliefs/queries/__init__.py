@@ -10,7 +10,14 @@ from thapsang.domain.reliefs.queries.batches import (
     grants_of_bills,
     progress,
 )
-from thapsang.domain.reliefs.queries.books import book_in_force, book_of, book_with, references
+from thapsang.domain.reliefs.queries.books import (
+    book_in_force,
+    book_of,
+    book_with,
+    list_names,
+    list_scopes,
+    references,
+)
 from thapsang.domain.reliefs.queries.evidence import (
     evidence_of,
     lists,
@@ -33,6 +40,8 @@ __all__ = [
     "failed_books",
     "granted_total",
     "grants_of_bills",
+    "list_names",
+    "list_scopes",
     "lists",
     "programme",
     "programme_named",

@@ -34,6 +34,20 @@ def words() -> Content:
     }
 
 
+def list_scopes() -> dict[str, str]:
+    """Return scope (point or area) by code of the lists of the vocabulary."""
+    vocabulary = next(one for one in words().values() if one.get("kind") == "vocabulary")
+    return {one["code"]: one["scope"] for one in vocabulary["lists"]}
+
+
+def list_names() -> dict[str, dict[str, str]]:
+    """Return the names (vi, en) of lists and uses of the vocabulary by code."""
+    vocabulary = next(one for one in words().values() if one.get("kind") == "vocabulary")
+    return {
+        one["code"]: {"vi": one["vi"], "en": one["en"]} for one in (*vocabulary["lists"], *vocabulary["uses"])
+    }
+
+
 def content_in_force(*, without: frozenset[int] = frozenset()) -> Content:
     """Return the files of the book in force, leaving out the programmes with these ids."""
     rows = Programme.objects.filter(status="in-force").exclude(pk__in=without).values_list("file", "text")
