@@ -4,12 +4,13 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
 from django.db import connection
 
-from thapsang.kit.db.embedded import EmbeddedServer
+from thapsang.kit.db.embedded import EmbeddedServer, EmbeddedServerError
 from thapsang.kit.db.place import embedded_place, is_embedded
 
 STARTER = """
@@ -62,3 +63,19 @@ def test_a_second_starter_leaves_the_first_ones_server_alone() -> None:
         assert first.answers()
     finally:
         first.remove()
+
+
+def test_nobody_else_reaches_the_socket_and_a_link_in_its_place_is_refused(tmp_path: Path) -> None:
+    key = f"socket-{os.getpid()}"
+    place = embedded_place(key=key)
+    server = EmbeddedServer(place, small=True)
+    try:
+        place.socket.symlink_to(tmp_path)
+        with pytest.raises(EmbeddedServerError, match="somebody else's: remove it"):
+            server.start()
+        assert list(tmp_path.iterdir()) == []
+        place.socket.unlink()
+        server.start()
+        assert place.socket.stat().st_mode & 0o777 == 0o700
+    finally:
+        server.remove()

@@ -12,6 +12,7 @@ from granian import Granian
 from granian.constants import Interfaces
 
 from thapsang.interfaces.cli import page_files
+from thapsang.interfaces.cli.database import database
 
 WORKER = "thapsang.interfaces.worker"
 THREADS = 16
@@ -24,16 +25,20 @@ def serve(
     port: int = typer.Option(8000, help="Port to listen on."),
     workers: int = typer.Option(2, help="Processes."),
 ) -> None:
-    """Serve the portal, the console and the API. In production the pages' files are collected first."""
+    """Serve the portal, the console and the API, with the embedded database unless DATABASE_URL names another.
+
+    In production the pages' files are collected first.
+    """
     if settings.PRODUCTION:
         page_files.collect()
     logging.getLogger("_granian").addFilter(lambda line: "Python threads" not in line.getMessage())
-    Granian(
-        "thapsang.config.wsgi:application", address=host, port=port, workers=workers,
-        blocking_threads=THREADS, interface=Interfaces.WSGI, log_access=False, websockets=False,
-    ).serve()  # fmt: skip
+    with database():
+        Granian(
+            "thapsang.config.wsgi:application", address=host, port=port, workers=workers,
+            blocking_threads=THREADS, interface=Interfaces.WSGI, log_access=False, websockets=False,
+        ).serve()  # fmt: skip
 
 
 def worker(concurrency: int = typer.Option(2, help="Jobs at the same time.")) -> None:
-    """Do the work that waits in the queue: imports, bill runs, events."""
+    """Do the work that waits in the queue: imports, bill runs, events. Waits while no database answers."""
     os.execv(sys.executable, [sys.executable, "-m", WORKER, str(concurrency)])  # noqa: S606 - ourselves

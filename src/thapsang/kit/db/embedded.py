@@ -87,6 +87,18 @@ def _prepare_folder(folder: Path, user: pwd.struct_passwd | None, mode: int) -> 
     folder.chmod(mode)
 
 
+def _prepare_socket(folder: Path, user: pwd.struct_passwd | None) -> None:
+    """Make the socket's folder ours alone: who reaches the socket is the server's superuser, without a password."""
+    try:
+        if folder.is_symlink():
+            raise PermissionError(f"{folder} is a link")
+        _prepare_folder(folder, user, 0o700)
+    except PermissionError as error:
+        raise EmbeddedServerError(
+            f"The folder {folder} is somebody else's: remove it, or set TMPDIR to a folder of your own."
+        ) from error
+
+
 def _initialise(place: Place, binaries: Path, user: pwd.struct_passwd | None) -> None:
     if (place.data / "PG_VERSION").exists():
         return
@@ -164,7 +176,7 @@ class EmbeddedServer:
         user = _server_user()
         binaries = _reachable_programs(user)
         _initialise(self.place, binaries, user)
-        _prepare_folder(self.place.socket, user, 0o755)
+        _prepare_socket(self.place.socket, user)
         log = self.place.data.parent / "postgres.log"
         options = [
             part for name, value in _settings(small=self._small).items() for part in ("-c", f"{name}={value}")

@@ -43,9 +43,11 @@ def embedded_place(*, key: str | None = None) -> Place:
     """
     key = key or os.environ.get("THAPSANG_DB_KEY", "main")
     digest = hashlib.sha256(f"{ROOT}:{key}".encode()).hexdigest()[:12]
-    base = Path("/var/lib/thapsang") / digest if os.geteuid() == 0 else ROOT / "var" / key
-    # A socket's path may have 107 bytes at most, so it lives in the short temporary folder.
-    return Place(data=base / "pg18", socket=Path(tempfile.gettempdir()) / f"thapsang-{digest}")
+    user = os.geteuid()
+    base = ROOT / "var" / key if user else Path("/var/lib/thapsang") / digest
+    # A socket's path may have 107 bytes at most, so it lives in the short temporary folder, one for each user.
+    name = f"thapsang-{digest}-{user}" if user else f"thapsang-{digest}"
+    return Place(data=base / "pg18", socket=Path(tempfile.gettempdir()) / name)
 
 
 def database_url() -> str:
