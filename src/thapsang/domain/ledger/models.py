@@ -46,8 +46,9 @@ class Entry(models.Model):
     privacy = Privacy()
 
     # No row-by-row foreign keys: a statement trigger proves both for a whole COPY at once (docs/adr/0004).
+    # The table's primary key is (journal, id), which finds a journal's entries too: one index less to keep.
     journal = models.ForeignKey(
-        Journal, on_delete=models.PROTECT, related_name="entries", db_index=True, db_constraint=False
+        Journal, on_delete=models.PROTECT, related_name="entries", db_index=False, db_constraint=False
     )
     account = models.ForeignKey(
         Account, on_delete=models.PROTECT, related_name="entries", db_index=True, db_constraint=False

@@ -37,13 +37,13 @@ def document_sums(*, account_id: int) -> dict[int, int]:
 
 def statement_of(*, account_id: int, limit: int = 200) -> list[StatementLine]:
     """Return an account's last entries, oldest first, each with the running balance after it in đồng."""
-    running = Window(Sum("amount"), order_by="id", frame=RowRange(start=None, end=0))
+    running = Window(Sum("amount"), order_by=["journal_id", "id"], frame=RowRange(start=None, end=0))
     rows = (
         Entry.objects.filter(account_id=account_id)
         .annotate(
             after=running, on=F("journal__business_date"), why=F("journal__kind"), ref=F("journal__reference")
         )
-        .order_by("-id")[:limit]
+        .order_by("-journal_id", "-id")[:limit]
         .values_list("id", "on", "why", "ref", "document", "amount", "after")
     )
     lines = [

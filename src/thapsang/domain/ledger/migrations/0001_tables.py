@@ -63,6 +63,7 @@ class Migration(migrations.Migration):
                     "journal",
                     models.ForeignKey(
                         db_constraint=False,
+                        db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="entries",
                         to="ledger.journal",

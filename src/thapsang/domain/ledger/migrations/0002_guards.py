@@ -2,6 +2,17 @@
 
 from django.db import migrations
 
+KEYS = """
+-- One index tells entries apart and finds those of a journal. Ids are taken a hundred at a time: they tell apart,
+-- they do not tell the time (journals do).
+ALTER TABLE ledger_entry DROP CONSTRAINT ledger_entry_pkey, ADD PRIMARY KEY (journal_id, id),
+    ALTER COLUMN id SET CACHE 100;
+"""
+
+ONE_KEY = """
+ALTER TABLE ledger_entry DROP CONSTRAINT ledger_entry_pkey, ADD PRIMARY KEY (id), ALTER COLUMN id SET CACHE 1;
+"""
+
 GUARDS = """
 -- A name of the running transaction that no other transaction bears, even after a dump into a new cluster.
 CREATE FUNCTION ledger_this_transaction() RETURNS text LANGUAGE sql STABLE AS $$
@@ -99,4 +110,4 @@ DROP FUNCTION ledger_this_transaction();
 class Migration(migrations.Migration):
     dependencies = [("ledger", "0001_tables")]
 
-    operations = [migrations.RunSQL(GUARDS, UNGUARDED)]
+    operations = [migrations.RunSQL(KEYS, ONE_KEY), migrations.RunSQL(GUARDS, UNGUARDED)]
