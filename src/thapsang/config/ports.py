@@ -8,6 +8,7 @@ from django.conf import settings
 
 from thapsang.adapters.seller_key import DemonstrationKey, KeyFile, NoKey
 from thapsang.adapters.sms_gateway import SmsGateway
+from thapsang.adapters.tax_authority import TaxService
 from thapsang.adapters.vnpay import VNPay
 from thapsang.domain.invoices import operations as invoices
 from thapsang.domain.invoices.queries import current_policy
@@ -18,11 +19,12 @@ from thapsang.engines.einvoice import Signer
 
 
 def plug() -> None:
-    """Plug the payment gateway, the sender of short messages and the signing key in, as the settings say."""
+    """Plug the payment gateway, the sender of short messages, the signing key and the tax authority in, as set."""
     vnpay = settings.VNPAY
     payments.use_gateway(VNPay(vnpay["url"], vnpay["terminal"], vnpay["secret"], vnpay["return_url"]))
     notifications.use_sender(SmsGateway(settings.SMS["url"], settings.SMS["token"]))
     invoices.use_key(_seller_key)
+    invoices.use_authority(TaxService(settings.TAX_AUTHORITY["url"], settings.TAX_AUTHORITY["token"]))
 
 
 def _seller_key() -> Signer:

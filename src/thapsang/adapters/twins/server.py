@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import socket
 from collections.abc import Callable
 from dataclasses import asdict
 from http import HTTPStatus
@@ -16,6 +17,8 @@ from thapsang.adapters.twins.bank import Bank, TransferError
 from thapsang.adapters.twins.gateway import Gateway, RefusedOrderError
 from thapsang.adapters.twins.inbox import Inbox
 from thapsang.adapters.twins.setting import Setting
+from thapsang.adapters.twins.tax import LARGEST as LARGEST_MESSAGE
+from thapsang.adapters.twins.tax import TaxOffice
 
 _STYLE = (Path(__file__).parent / "twins.css").read_bytes()
 _LARGEST = 100_000
@@ -31,6 +34,7 @@ class TwinServer(ThreadingHTTPServer):
         super().__init__(address, _Handler)
         self.setting = setting
         self.gateway, self.inbox, self.bank = Gateway(setting), Inbox(), Bank(setting)
+        self.tax = TaxOffice()
 
 
 def serve(setting: Setting, *, host: str, port: int) -> TwinServer:
@@ -45,6 +49,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
+        if parts.path.startswith("/tax/"):
+            return self._tax_get(parts.path)
         route = _GET.get(parts.path)
         if route is None:
             return self._page(pages.refusal("Không có trang này."), HTTPStatus.NOT_FOUND)
@@ -52,10 +58,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         size = int(self.headers.get("Content-Length") or 0)
-        if size > _LARGEST:
+        if size > (LARGEST_MESSAGE if self.path == "/tax/messages" else _LARGEST):
             self.close_connection = True
             return self._json({"error": "too large"}, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         body = self.rfile.read(size)
+        if self.path == "/tax/messages":
+            return self._tax_message(body)
         route = _POST.get(urlsplit(self.path).path)
         if route is None:
             return self._page(pages.refusal("Không có trang này."), HTTPStatus.NOT_FOUND)
@@ -119,6 +127,38 @@ class _Handler(BaseHTTPRequestHandler):
     def _inbox(self, query: dict[str, str]) -> None:
         return self._page(pages.inbox(self.server.inbox.messages(query.get("to", ""))))
 
+    # ---- the tax authority
+
+    def _tax_message(self, body: bytes) -> None:
+        if not self._tax_client():
+            return self._json({"error": "wrong token"}, HTTPStatus.UNAUTHORIZED)
+        status, words = self.server.tax.receive(body)
+        if self.server.tax.behaviour == "deaf":
+            self.close_connection = True  # the message is taken, the answer lost
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return None
+        return self._json({"said": words}, HTTPStatus(status))
+
+    def _tax_get(self, path: str) -> None:
+        if path == "/tax/state.json":
+            return self._json(self.server.tax.state())
+        if not self._tax_client():
+            return self._json({"error": "wrong token"}, HTTPStatus.UNAUTHORIZED)
+        if path.startswith("/tax/days/"):
+            status = 503 if self.server.tax.behaviour == "down" else 200
+            return self._json(self.server.tax.day(path.rpartition("/")[2]), HTTPStatus(status))
+        status, answer = self.server.tax.answer(path.removeprefix("/tax/messages/").removesuffix("/answer"))
+        return self._answer(answer, "application/xml; charset=utf-8", HTTPStatus(status), "'none'")
+
+    def _tax_client(self) -> bool:
+        token = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        return hmac.compare_digest(token.encode(), self.server.setting.tax_token.encode())
+
+    def _tax_behaviour(self, fields: dict[str, str]) -> None:
+        if self.server.tax.behave(fields):
+            return self._json({"behaviour": self.server.tax.behaviour})
+        return self._json({"error": "no such behaviour"}, HTTPStatus.BAD_REQUEST)
+
     # ---- the bank
 
     def _bank(self, query: dict[str, str]) -> None:
@@ -177,5 +217,6 @@ _GET: dict[str, _Route] = {
 _POST: dict[str, _Route] = {
     "/vnpay/decide": _Handler._decide,
     "/sms": _Handler._take_message,
+    "/tax/behaviour": _Handler._tax_behaviour,
     "/vietqr/transfer": _Handler._transfer,
 }

@@ -17,6 +17,7 @@ class Setting:
     terminal: str
     vnpay_secret: str
     sms_token: str
+    tax_token: str
     bank_client: str
     bank_secret: str
     pause: float
@@ -34,6 +35,7 @@ class Setting:
             terminal=environment.get("THAPSANG_VNPAY_TERMINAL", "THAPSANG"),
             vnpay_secret=environment.get("THAPSANG_VNPAY_SECRET", _PUBLIC),
             sms_token=environment.get("THAPSANG_SMS_TOKEN", _PUBLIC),
+            tax_token=environment.get("THAPSANG_TAX_TOKEN", _PUBLIC),
             bank_client=environment.get("THAPSANG_TWIN_CLIENT_ID", ""),
             bank_secret=environment.get("THAPSANG_TWIN_CLIENT_SECRET", ""),
             pause=pause,

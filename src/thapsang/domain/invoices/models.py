@@ -93,6 +93,14 @@ class Pack(models.Model):
     invoices = models.IntegerField()
     size = models.BigIntegerField()
     made_at = models.DateTimeField()
+    first_invoice = models.BigIntegerField()
+    last_invoice = models.BigIntegerField()
+    """Its invoices' numbers of ours lie between these, among others."""
+    in_messages = models.BooleanField(default=False)
+    """All its invoices are in messages to the authority."""
+
+    class Meta:
+        indexes = [models.Index(fields=["id"], name="pack_to_send", condition=Q(in_messages=False))]
 
     def __str__(self) -> str:
         return self.name
@@ -115,6 +123,7 @@ class Message(models.Model):
     questions = models.SmallIntegerField(default=0)
     """How often the answer was asked for."""
     answers = models.SmallIntegerField(default=0)
+    rejected = models.IntegerField(default=0)
     next_try_at = models.DateTimeField(null=True)
     made_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True)
@@ -129,6 +138,7 @@ class Message(models.Model):
                 condition=Q(status__in=["ready", "received"]),
             ),
             models.Index(fields=["sent_at"], name="invoice_message_sent"),
+            models.Index(fields=["id"], name="invoice_message_rejected", condition=Q(rejected__gt=0)),
         ]
 
     def __str__(self) -> str:
@@ -195,14 +205,12 @@ class Invoice(models.Model):
                 name="invoice_relation",
             ),
         ]
+        # No index names `status`: signing a million rows then changes no index (docs/adr/0020).
         indexes = [
             models.Index(fields=["message"], name="invoice_message", condition=Q(message__isnull=False)),
             models.Index(
                 fields=["relates_to"], name="invoice_related", condition=Q(relates_to__isnull=False)
             ),
-            models.Index(fields=["id"], name="invoice_rejected", condition=Q(status="rejected")),
-            models.Index(fields=["id"], name="invoice_to_send", condition=Q(status="signed", message=None)),
-            models.Index(fields=["id"], name="invoice_to_sign", condition=Q(status="numbered")),
         ]
 
     def __str__(self) -> str:

@@ -73,6 +73,14 @@ class Answer:
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class Answered:
+    """An answer to a message: the decisions, and the hash of the bytes they came in."""
+
+    answers: tuple[Answer, ...]
+    sha256: bytes
+
+
 class TaxAuthority(Protocol):
     """Where invoices are handed over. Served by an adapter chosen in config."""
 
@@ -83,7 +91,7 @@ class TaxAuthority(Protocol):
         """
         ...
 
-    def answer(self, *, code: str) -> bytes | None:
+    def answer(self, *, code: str) -> Answered | None:
         """Return the answer to a message, None while there is none.
 
         Raises as `deliver`, and UnknownMessageError when the message is not known.
@@ -91,7 +99,10 @@ class TaxAuthority(Protocol):
         ...
 
     def day(self, *, day: date) -> Mapping[str, str]:
-        """Return what the authority has of a day: invoice key → `accepted`, `rejected` or `waiting`."""
+        """Return what the authority received on a day: invoice (1C26TNA-75757) → accepted, rejected or waiting.
+
+        Raises as `deliver`.
+        """
         ...
 
 

@@ -47,7 +47,7 @@ def draft(invoice: Invoice) -> Draft:
     check(invoice)
     element_id = invoice.element_id
     text = (
-        f'<DLHDon Id="{element_id}">{_heading(invoice)}<NDHDon>{_seller(invoice.seller)}{_buyer(invoice.buyer)}'
+        f'<DLHDon Id="{element_id}">{_heading(invoice)}<NDHDon>{seller_element(invoice.seller)}{_buyer(invoice.buyer)}'
         f"<DSHHDVu>{_lines(invoice.lines)}</DSHHDVu>{_totals(invoice)}</NDHDon>{_extras(invoice.extras)}</DLHDon>"
     )
     if not text.isprintable():  # a quick look; new lines are no printable characters either, hence the second
@@ -100,11 +100,12 @@ def _heading(invoice: Invoice) -> str:
         f"<KHHDon>{invoice.series}</KHHDon><SHDon>{invoice.number}</SHDon>{_element('MHSo', invoice.file_code)}"
         f"<NLap>{invoice.issued_on.isoformat()}</NLap><HDCTTChinh>0</HDCTTChinh><DVTTe>VND</DVTTe>"
         f"<HTTToan>{escape(invoice.payment_method)}</HTTToan><MSTTCGP>{invoice.provider_tax_code}</MSTTCGP>"
-        f"{_related(invoice.related) if invoice.related else ''}</TTChung>"
+        f"{related_element(invoice.related) if invoice.related else ''}</TTChung>"
     )
 
 
-def _related(related: Related) -> str:
+def related_element(related: Related) -> str:
+    """Return TTHDLQuan: the earlier invoice this one adjusts or replaces."""
     return (
         f"<TTHDLQuan><TCHDon>{related.kind:d}</TCHDon><LHDCLQuan>{related.scheme}</LHDCLQuan>"
         f"{_element('KHMSHDCLQuan', related.form)}{_element('KHHDCLQuan', related.series)}"
@@ -114,7 +115,8 @@ def _related(related: Related) -> str:
 
 
 @lru_cache(maxsize=64)
-def _seller(seller: Seller) -> str:
+def seller_element(seller: Seller) -> str:
+    """Return NBan; remembered for a seller seen before."""
     fields = (
         ("Ten", seller.name), ("MST", seller.tax_code), ("DChi", seller.address), ("MCHang", seller.branch_code),
         ("TCHang", seller.branch_name), ("SDThoai", seller.phone), ("DCTDTu", seller.email),

@@ -31,8 +31,13 @@ from thapsang.engines.einvoice import (
     verify,
     with_signature,
 )
+from thapsang.interfaces.cli import issuing
 
-app = typer.Typer(help="E-invoices: validate, sign, verify files of layout 2.1.0.", no_args_is_help=True)
+app = typer.Typer(
+    help="E-invoices: issue a month, hand it over, look after it; files of layout 2.1.0.",
+    no_args_is_help=True,
+)
+issuing.attach(app)
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -49,7 +54,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @app.callback()
 def _group() -> None:
-    """E-invoices: validate, sign, verify files of layout 2.1.0."""
+    """E-invoices: issue a month, hand it over, look after it; validate, sign and verify files of layout 2.1.0."""
 
 
 @app.command("validate")

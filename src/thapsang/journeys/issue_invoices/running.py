@@ -97,7 +97,7 @@ def demand_key(at: datetime) -> None:
     check_may_sign(operations.signer(), at=at, tax_code=seller.tax_code)
 
 
-def replace(*, invoice_id: int, reason: str, actor: Person, at: datetime, request_id: str = "") -> int:
+def replace(*, invoice_id: int, reason: str, actor: Person | str, at: datetime, request_id: str = "") -> int:
     """Put another invoice in the place of one the tax authority rejected; return its id.
 
     Its buyer is read anew from the customer's data, so mend those first. It is numbered here and signed by the

@@ -32,8 +32,9 @@ from thapsang.domain.invoices.bulk.claims import (
     mark_done,
     mark_failed,
     mark_numbered,
+    mark_partly_failed,
 )
-from thapsang.engines.einvoice import Draft, InvoiceError, draft, sign_batch
+from thapsang.engines.einvoice import Draft, sign_batch
 from thapsang.journeys.issue_invoices.job import Job
 from thapsang.journeys.issue_invoices.material import Material, hindered, read
 from thapsang.journeys.issue_invoices.packing import Packed, pack
@@ -214,15 +215,36 @@ def _take(desk: Desk, bills: pl.DataFrame, *, relates: pl.DataFrame | None) -> N
 
 
 def _sign(desk: Desk, claimed: list[ClaimedBook], material: Material | None) -> None:
-    """Sign what is numbered in claimed books; a pack a book."""
-    rows = _numbered_rows(desk, material) if material is not None else None
+    """Write all that is numbered in claimed books, then sign a book at a time; a pack a book."""
+    written = _written(desk, claimed, material) if material is not None and claimed else []
     for book in claimed:
-        mine = None if rows is None else rows.filter(pl.col("book_id") == book.book_id)
-        if mine is None or mine.is_empty():
-            mark_done(desk.write, book=book, invoices=0, total=0, at=timezone.now())
-        else:
-            assert material is not None
-            _sign_book(desk, book, mine, material.lines)
+        mine = [part for part in written if part.book_id == book.book_id]
+        _sign_book(desk, book, mine)
+
+
+@dataclass(frozen=True)
+class Written:
+    """A book's invoices of one series, written; `refused` says which could not be."""
+
+    book_id: int
+    rows: pl.DataFrame
+    drafts: list[Draft]
+    refused: list[str]
+
+
+def _written(desk: Desk, claimed: list[ClaimedBook], material: Material) -> list[Written]:
+    """Write what is numbered in claimed books: all books of a series at once."""
+    rows = _numbered_rows(desk, material)
+    rows = rows.filter(pl.col("book_id").is_in([book.book_id for book in claimed]))
+    found = []
+    for of_series in rows.partition_by("series_id", maintain_order=True):
+        good, drafts, refused = _drafts(desk, of_series, material.lines)
+        places = good.select("book_id").with_row_index("place")
+        for (book_id,), part in places.group_by("book_id", maintain_order=True):
+            mine = part["place"].to_list()
+            found.append(Written(int(str(book_id)), good[mine], [drafts[place] for place in mine], []))  # fmt: skip
+        found += [Written(book_id, good.clear(), [], [why]) for book_id, why in refused]
+    return found
 
 
 def _numbered_rows(desk: Desk, material: Material) -> pl.DataFrame:
@@ -232,19 +254,16 @@ def _numbered_rows(desk: Desk, material: Material) -> pl.DataFrame:
     return bills.join(unsigned, on="bill_id", how="inner", maintain_order="left")
 
 
-def _sign_book(desk: Desk, book: ClaimedBook, rows: pl.DataFrame, lines: pl.DataFrame) -> None:
+def _sign_book(desk: Desk, book: ClaimedBook, written: list[Written]) -> None:
     """Sign a book's invoices; they are of one series, but for months that were left over the new year."""
-    at, done, total, refused = timezone.localtime(), 0, 0, dict[int, str]()
-    for mine in rows.partition_by("series_id", maintain_order=True):
-        drafts, wrong = _drafts(desk, mine, lines)
-        good = mine.filter(~pl.col("id").is_in(list(wrong))) if wrong else mine
-        signed = _signed(drafts, at)
-        if signed:
-            _keep(desk, book, good, signed, at)
-        done, total, refused = done + len(signed), total + int(good["total"].sum()), {**refused, **wrong}
+    at, done, total = timezone.localtime(), 0, 0
+    for part in written:
+        if part.drafts:
+            _keep(desk, book, part.rows, _signed(part.drafts, at), at)
+            done, total = done + len(part.drafts), total + int(part.rows["total"].sum())
     mark_done(desk.write, book=book, invoices=done, total=total, at=at)
-    if refused:
-        mark_failed_part(desk, book, refused)
+    if refused := [why for part in written for why in part.refused]:
+        mark_partly_failed(desk.write, book=book, problem="; ".join(refused))
 
 
 def _signed(drafts: list[Draft], at: datetime) -> list[bytes]:
@@ -256,23 +275,23 @@ def _signed(drafts: list[Draft], at: datetime) -> list[bytes]:
     ]
 
 
-def _drafts(desk: Desk, rows: pl.DataFrame, lines: pl.DataFrame) -> tuple[list[Draft], dict[int, str]]:
-    """Write the invoices of rows; those the engine refuses are named and left numbered."""
-    drafts, refused = [], {}
-    for number, invoice in zip(rows["id"], desk.shaper.invoices(rows, lines), strict=True):
-        try:
-            drafts.append(draft(invoice))
-        except InvoiceError as error:
-            refused[number] = f"{invoice.series}-{invoice.number}: {error}"
-    return drafts, refused
-
-
-def mark_failed_part(desk: Desk, book: ClaimedBook, refused: dict[int, str]) -> None:
-    """The book's other invoices are signed; it stays failed until these can be written."""
-    desk.write.execute(
-        "UPDATE invoices_batchbook SET status = 'failed', problem = %s WHERE id = %s",
-        ["; ".join(refused.values())[:2000], book.id],
-    )
+def _drafts(
+    desk: Desk, rows: pl.DataFrame, lines: pl.DataFrame
+) -> tuple[pl.DataFrame, list[Draft], list[tuple[int, str]]]:
+    """Write the invoices of rows; those whose data went wrong since they were numbered are named and left numbered."""
+    bad = {
+        found["bill_id"]: f"{found['element']}: {found['problem']} {found['remedy']}"
+        for found in hindered(rows)
+    }
+    if not bad:
+        return rows, desk.shaper.drafts(rows, lines), []
+    wrong = pl.col("bill_id").is_in(list(bad))
+    refused = [
+        (row["book_id"], f"{row['series']}-{row['number']}: {bad[row['bill_id']]}")
+        for row in rows.filter(wrong).iter_rows(named=True)
+    ]
+    good = rows.filter(~wrong)
+    return good, desk.shaper.drafts(good, lines) if good.height else [], refused
 
 
 def _keep(desk: Desk, book: ClaimedBook, rows: pl.DataFrame, signed: list[bytes], at: datetime) -> None:
@@ -286,7 +305,7 @@ def _keep(desk: Desk, book: ClaimedBook, rows: pl.DataFrame, signed: list[bytes]
         files.record(kept=kept, name=name, media_type="application/zip", purpose="invoices")
     pack_id = signing.add_pack(
         desk.write, batch_book_id=book.id, series_id=series_id, sha256=kept.sha256, name=name,
-        invoices=len(signed), size=kept.size, at=at,
+        invoices=len(signed), size=kept.size, at=at, first=int(rows["id"][0]), last=int(rows["id"][-1]),
     )  # fmt: skip
     signing.mark_signed(
         desk.write, pack_id=pack_id, at=at, ids=rows["id"].to_list(),

@@ -68,3 +68,11 @@ def mark_failed(link: psycopg.Connection[Any], *, book: ClaimedBook, problem: st
         "UPDATE invoices_batchbook SET status = 'failed', problem = %s WHERE id = %s AND status <> 'done'",
         [problem.replace("\0", "")[:2000], book.id],
     )
+
+
+def mark_partly_failed(link: psycopg.Connection[Any], *, book: ClaimedBook, problem: str) -> None:
+    """Some invoices of a book could not be written: the others are signed, the book waits for these."""
+    link.execute(
+        "UPDATE invoices_batchbook SET status = 'failed', problem = %s WHERE id = %s",
+        [problem[:2000], book.id],
+    )

@@ -38,13 +38,13 @@ def unsigned(link: Connection | psycopg.Connection[Any], *, low: int, high: int)
 
 def add_pack(
     link: psycopg.Connection[Any], *, batch_book_id: int, series_id: int, sha256: str, name: str,
-    invoices: int, size: int, at: datetime,
+    invoices: int, size: int, at: datetime, first: int, last: int,
 ) -> int:  # fmt: skip
     """Write the row of a pack whose file is kept; return its id."""
     row = link.execute(
-        "INSERT INTO invoices_pack (batch_book_id, series_id, sha256, name, invoices, size, made_at) "
-        "VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING id",
-        [batch_book_id, series_id, sha256, name, invoices, size, at],
+        "INSERT INTO invoices_pack (batch_book_id, series_id, sha256, name, invoices, size, made_at, "
+        "first_invoice, last_invoice, in_messages) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, false) RETURNING id",
+        [batch_book_id, series_id, sha256, name, invoices, size, at, first, last],
     ).fetchone()
     assert row is not None
     return int(row[0])
@@ -64,14 +64,19 @@ def mark_signed(
     positions: list[int], sizes: list[int],
 ) -> None:  # fmt: skip
     """Note each invoice's file: its hash, and where it lies in the pack. All must still be unsigned."""
+    # Whole numbers as one text and hashes as one block: psycopg's lists cost more than all the rest of this.
     done = link.execute(
         "UPDATE invoices_invoice i SET status = 'signed', steps = i.steps + 1, signed_at = %s, pack_id = %s, "
-        "sha256 = v.sha256, position = v.position, size = v.size "
-        "FROM unnest(%b::bigint[], %b::bytea[], %b::bigint[], %b::int[]) AS v(id, sha256, position, size) "
+        "sha256 = substring(%b::bytea FROM v.n::int * 32 - 31 FOR 32), position = v.position, size = v.size "
+        "FROM unnest(%s::bigint[], %s::bigint[], %s::int[]) WITH ORDINALITY AS v(id, position, size, n) "
         "WHERE i.id = v.id AND i.status = 'numbered'",
-        [at, pack_id, ids, hashes, positions, sizes],
+        [at, pack_id, b"".join(hashes), _array(ids), _array(positions), _array(sizes)],
     ).rowcount
     if done != len(ids):
         raise RuntimeError(
             f"{len(ids) - done} of {len(ids)} invoices were signed by somebody else meanwhile."
         )
+
+
+def _array(numbers: list[int]) -> str:
+    return f"{{{','.join(map(str, numbers))}}}"

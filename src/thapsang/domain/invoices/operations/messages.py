@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from django.db.models.functions import Coalesce
 
-from thapsang.domain.invoices.models import Message
+from thapsang.domain.invoices.models import Message, Pack
 from thapsang.domain.invoices.types import Answer, AuthorityRule
 from thapsang.kit.db.transactions import transaction_required
 
@@ -30,28 +30,35 @@ class Due:
 
 
 @transaction_required
-def make_message(*, code: str, most: int, at: datetime, numbers: tuple[int, int] | None = None) -> int:
-    """Put up to `most` signed invoices (of a range of invoice ids, when given) into a new message.
+def make_message(*, code: str, most: int, at: datetime, numbers: tuple[int, int] | None = None) -> int | None:
+    """Put up to `most` signed invoices of one pack (of a range of invoice ids, when given) into a new message.
 
-    Returns how many; 0 makes no message. Invoices another process is putting into one are passed over.
+    Returns how many; None when no pack is left (packs another process has in hand are passed over), 0 when the
+    pack looked at had all its invoices in messages and was struck off.
     """
     low, high = numbers or (0, 2**62)
+    packs = Pack.objects.select_for_update(skip_locked=True, no_key=True).filter(in_messages=False)
+    pack = packs.filter(last_invoice__gte=low, first_invoice__lte=high).order_by("pk").first()
+    if pack is None:
+        return None
     message = Message(code=code, invoices=0, made_at=at, next_try_at=at)
     message.save()
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE invoices_invoice SET message_id = %s WHERE id = ANY(ARRAY(SELECT id FROM invoices_invoice "
-            "WHERE status = 'signed' AND message_id IS NULL AND id BETWEEN %s AND %s ORDER BY id LIMIT %s "
-            "FOR NO KEY UPDATE SKIP LOCKED))",
-            [message.pk, low, high, most],
+            "WHERE id BETWEEN %s AND %s AND pack_id = %s AND status = 'signed' AND message_id IS NULL "
+            "ORDER BY id LIMIT %s))",
+            [message.pk, pack.first_invoice, pack.last_invoice, pack.pk, most],
         )
-        count = cursor.rowcount
+        count = int(cursor.rowcount)
+    if count < most:
+        Pack.objects.filter(pk=pack.pk).update(in_messages=True)
     if count:
         message.invoices = count
         message.save(update_fields=["invoices"])
     else:
         message.delete()
-    return int(count)
+    return count
 
 
 @transaction_required
@@ -160,6 +167,11 @@ def keep_answer(*, message_id: int, answers: Sequence[Answer], sha256: bytes, at
             [message_id],
         )
         left = int(cursor.fetchone()[0])
+        cursor.execute(
+            "SELECT count(*) FROM invoices_invoice WHERE message_id = %s AND status = 'rejected'",
+            [message_id],
+        )
+        message.rejected = int(cursor.fetchone()[0])
     message.answers += 1
     message.answer_sha256 = sha256
     if conflicts:

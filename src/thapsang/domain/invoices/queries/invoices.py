@@ -76,7 +76,8 @@ def events(*, invoice_id: int) -> list[EventView]:
 def rejected(*, period: date | None = None, limit: int = 200) -> list[InvoiceView]:
     """Return rejected invoices that nothing has replaced yet, newest bill first."""
     replaced = Invoice.objects.filter(relates_to__isnull=False).values("relates_to_id")
-    rows = Invoice.objects.filter(status="rejected").exclude(pk__in=replaced)
+    messages = Message.objects.filter(rejected__gt=0).values("pk")
+    rows = Invoice.objects.filter(message_id__in=messages, status="rejected").exclude(pk__in=replaced)
     if period:
         low = yymm(period) * PERIOD_FACTOR * 10
         rows = rows.filter(pk__gte=low, pk__lt=low + PERIOD_FACTOR * 10)

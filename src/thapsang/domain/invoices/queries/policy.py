@@ -69,9 +69,7 @@ def _entries(
                 f"{file}: {key}[{number}]: `from` is a date, `until` a later one or null."
             )
         if any(_overlap(start, until, s, u) for s, u, _ in found):
-            raise InvoicePolicyError(
-                f"{file}: {key}[{number}]: it overlaps an earlier entry: end that one."
-            )
+            raise InvoicePolicyError(f"{file}: {key}[{number}]: it overlaps an earlier entry: end that one.")
         if not (entry.get("reference") or {}).get("document"):
             raise InvoicePolicyError(f"{file}: {key}[{number}]: reference: name the document it rests on.")
         try:

@@ -1,0 +1,112 @@
+"""A month's e-invoices from bills to signed files in the database, against raw RSA-2048 signing in the same run.
+
+The whole journey: columns read, numbers taken, invoices written and signed, packs kept, rows and events
+committed, every guard in force. Counted is the processor time of the worker and of its PostgreSQL backends; the
+floor is the time raw signatures take with the same key, measured in rounds between books.
+
+    THAPSANG_DB_KEY=i python -m bench.invoices 20000
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import django
+import psutil
+
+COUNT = 20_000
+PERIOD = "2026-10"
+
+
+def backends(cursor) -> float:
+    """Processor seconds of the whole database server, processes that have ended included."""
+    cursor.execute("SELECT pg_backend_pid()")
+    head = psutil.Process(cursor.fetchone()[0]).parent()
+    assert head is not None
+    times = [head.cpu_times(), *(child.cpu_times() for child in head.children())]
+    return sum(t.user + t.system for t in times) + times[0].children_user + times[0].children_system
+
+
+def raw_seconds(signer, count: int = 150) -> float:
+    """Processor seconds one raw signature takes now."""
+    data = b"x" * 900
+    begin = time.process_time()
+    for _ in range(count):
+        signer.sign(data)
+    return (time.process_time() - begin) / count
+
+
+def run(count: int = COUNT) -> Iterable[dict[str, object]]:
+    """Yield the results, in a database of its own that is dropped afterwards."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "thapsang.config.settings")
+    django.setup()
+    from django.conf import settings
+    from django.db import connection
+    from django.test.utils import setup_databases, teardown_databases
+
+    from thapsang.kit.db.embedded import EmbeddedServer
+    from thapsang.kit.db.place import embedded_place, is_embedded
+
+    server = EmbeddedServer(embedded_place()) if is_embedded() else None
+    if server:
+        server.start()
+    with tempfile.TemporaryDirectory() as folder:
+        settings.FILES = Path(folder) / "files"
+        old = setup_databases(verbosity=0, interactive=False)
+        try:
+            yield measure(count, connection)
+        finally:
+            teardown_databases(old, verbosity=0)
+            if server:
+                server.stop()
+
+
+def measure(count: int, connection) -> dict[str, object]:
+    from tests.factories import invoices as made
+
+    from thapsang.domain.invoices import operations
+    from thapsang.journeys import issue_invoices
+    from thapsang.journeys.issue_invoices import worker
+
+    bills = made.billed_big(books=max(1, count // 300), points=count)
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE")
+    signer, floors, spent = operations.signer(), [], [0.0]
+    plain = worker._signed
+
+    def with_floor(*words) -> list[bytes]:
+        begin = time.process_time()
+        floors.append(raw_seconds(signer))
+        spent[0] += time.process_time() - begin
+        return plain(*words)
+
+    worker._signed = with_floor
+    with connection.cursor() as cursor:
+        server = backends(cursor)
+        begin, wall = time.process_time(), time.perf_counter()
+        issue_invoices.start(period=made.OCTOBER, workers=1)
+        seconds, wall = time.process_time() - begin - spent[0], time.perf_counter() - wall
+        time.sleep(0.3)  # the worker's connections are closed; the server has to notice
+        server = backends(cursor) - server
+    worker._signed = plain
+    floor = statistics.median(floors)
+    cost = (seconds + server) / bills
+    return {
+        "name": "e-invoices: whole journey, processor time of worker and server",
+        "value": round(1 / cost), "unit": "invoices/s", "floor": round(1 / floor), "ratio": round(floor / cost, 3),
+        "bills": bills, "wall_s": round(wall, 1),
+        "worker_us": round(seconds / bills * 1e6), "server_us": round(server / bills * 1e6),
+        "raw_us": round(floor * 1e6),
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    for result in run(int(sys.argv[1]) if len(sys.argv) > 1 else COUNT):
+        print(json.dumps(result, ensure_ascii=False))
