@@ -166,10 +166,14 @@ def _line(line: bill_words.ShownLine) -> Value:
 def _months(bars: list[MonthBar]) -> Value:
     if len(bars) < 2:
         return None
+    before = [bar for bar in bars if bar.before is not None]
+    only = before[0] if len(before) == 1 else None
     return {
         "chart": month_chart(bars, title=gettext("Điện dùng từng tháng"), before_label=gettext("năm trước")),
         "table": month_table(bars),
-        "last_year": any(bar.before is not None for bar in bars),
+        "last_year": len(before) > 1,
+        "before": words.kwh(only.before or 0) if only else "",
+        "before_month": words.month(only.month.replace(year=only.month.year - 1)) if only else "",
         "estimate": any(bar.estimated for bar in bars),
     }
 

@@ -16,6 +16,8 @@ from thapsang.interfaces.shared import words
 
 WIDTH, HEIGHT = 360, 204
 LEFT, RIGHT, TOP, BOTTOM = 2, 2, 30, 46
+_FITS = 3
+"""Figures of a value that is no wider than its column and the gaps beside it."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,11 @@ def month_chart(bars: Sequence[MonthBar], *, title: str, before_label: str) -> S
 
 
 def month_table(bars: Sequence[MonthBar]) -> SafeString:
-    """Write the rows of the table beside the chart, the newest month first; estimates carry a star."""
-    last_year = any(bar.before is not None for bar in bars)
+    """Write the rows of the table beside the chart, the newest month first; estimates carry a star.
+
+    Last year has a column of its own when there is more of it than one month, which stands in the table anyway.
+    """
+    last_year = sum(bar.before is not None for bar in bars) > 1
     return mark_safe("".join([_row(bar, last_year) for bar in reversed(bars)]))  # noqa: S308 - numbers and months
 
 
@@ -83,6 +88,7 @@ def _ground(scale: _Scale) -> str:
 def _columns(bars: Sequence[MonthBar], scale: _Scale) -> str:
     highest = max(range(len(bars)), key=lambda i: bars[i].kwh or 0, default=0)
     last, ground = len(bars) - 1, scale.y(0)
+    compared = 0 if [i for i, bar in enumerate(bars) if bar.before is not None] == [last] else last
     shapes = []
     for i, bar in enumerate(bars):
         if bar.kwh is None:
@@ -93,18 +99,22 @@ def _columns(bars: Sequence[MonthBar], scale: _Scale) -> str:
             f'<rect class="{kind}" x="{scale.x(i)}" y="{y}" width="{scale.bar}" '
             f'height="{round(ground - y, 1)}" rx="2"/>'
         )
-        if i in {last, highest}:
-            shapes.append(_label(bar, i, scale, last=i == last))
+        if i in {last, highest, compared}:
+            shapes.append(_label(bars, i, scale))
     return "".join(shapes)
 
 
-def _label(bar: MonthBar, index: int, scale: _Scale, *, last: bool) -> str:
-    anchor, x = ("start", LEFT) if index == 0 else ("middle", scale.middle(index))
-    if last:
-        anchor, x = "end", WIDTH - RIGHT
-    over = round(min(scale.y(bar.kwh or 0), scale.y(bar.before or 0)) - 7, 1)
-    kind, value = "value now" if last else "value", words.number(bar.kwh or 0)
-    return f'<text class="{kind}" x="{x}" y="{over}" text-anchor="{anchor}">{value}</text>'
+def _label(bars: Sequence[MonthBar], index: int, scale: _Scale) -> str:
+    """Write a column's value over it; a long one at the right edge also over the column it reaches above."""
+    bar, last = bars[index], index == len(bars) - 1
+    value, over = words.number(bar.kwh or 0), min(scale.y(bar.kwh or 0), scale.y(bar.before or 0))
+    anchor, x = "middle", scale.middle(index)
+    if index == 0 and len(value) > _FITS:
+        anchor, x = "start", LEFT
+    elif last and len(value) > _FITS:
+        anchor, x, over = "end", WIDTH - RIGHT, min(over, scale.y(bars[index - 1].kwh or 0))
+    kind = "value now" if last else "value"
+    return f'<text class="{kind}" x="{x}" y="{round(over - 7, 1)}" text-anchor="{anchor}">{value}</text>'
 
 
 def _line(bars: Sequence[MonthBar], scale: _Scale, label: str) -> str:

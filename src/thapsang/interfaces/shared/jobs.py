@@ -10,6 +10,7 @@ from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 RUN, DRY_RUN = "thapsang.bill_month", "thapsang.preview_month"
+ISSUE = "thapsang.issue_invoices"
 KEPT_SECONDS = 24 * 60 * 60
 _WAITING, _AT_WORK = "todo", "doing"
 

@@ -68,7 +68,7 @@ def consent_texts(*, language: str) -> list[ConsentText]:
     try:
         content = _read(path)
         return [
-            _text(purpose, entry, language, content["basis"])
+            _text(purpose, entry, language, content.get(f"basis_{language}", content["basis"]))
             for purpose, entry in content["purposes"].items()
         ]
     except OSError as error:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import get_language, gettext
 from django.views.decorators.http import require_GET, require_POST
 
-from thapsang.domain.billing.types import bill_code, bill_id_of
+from thapsang.domain.billing.types import bill_code, bill_id_of, parts
 from thapsang.domain.customers import queries as customers
 from thapsang.domain.customers.types import CustomerView
 from thapsang.domain.payments import queries as payments
@@ -56,13 +56,14 @@ def start(request: HttpRequest) -> HttpResponseBase:
     if method not in METHODS:
         raise Http404
     customer = _customer_or_404(request, request.POST.get("customer", ""))
-    wanted = [int(bill) for bill in request.POST.getlist("bill") if bill.isdigit()]
-    owed = [due.bill_id for due in payments.outstanding(customer_id=customer.id).dues]
-    bills = [bill for bill in wanted if bill in owed] if wanted else owed
+    owed = {str(due.bill_id): due.bill_id for due in payments.outstanding(customer_id=customer.id).dues}
+    wanted = request.POST.getlist("bill") or list(owed)
+    if not owed or not owed.keys() >= set(wanted):  # a bill paid meanwhile: never another one in its place
+        return render(request, "portal/nothing_owed.html", status=409)
     try:
         started = start_payment(
             customer_code=customer.code,
-            bill_ids=bills,
+            bill_ids=[owed[bill] for bill in wanted],
             method=method,
             at=timezone.now(),
             language="en" if get_language() == "en" else "vn",
@@ -98,7 +99,7 @@ def ways(customer_code: str, owed: Outstanding, chosen: list[int]) -> dict[str, 
     dues = [due for due in owed.dues if due.bill_id in chosen]
     return {
         "customer_code": customer_code,
-        "dues": [(due, bill_code(due.bill_id)) for due in dues],
+        "dues": [(due, bill_code(due.bill_id), parts(due.bill_id).period) for due in dues],
         "amount": sum(due.open for due in dues),
         "due_on": min((due.due_on for due in dues), default=None),
         "today": today(),

@@ -107,7 +107,9 @@ def _words(bill: PrintedBill) -> dict[str, object]:
         "total": gettext("Tổng cộng"),
         "months": gettext("Từng tháng"),
         "columns": [gettext("Phần điện dùng"), "kWh", gettext("đồng/kWh"), gettext("Thành tiền")],
-        "chart": gettext("kWh mỗi tháng. Nét ngang: cùng tháng năm trước."),
+        "chart": gettext("kWh mỗi tháng. Nét ngang: cùng tháng năm trước.")
+        if any(bar.before for bar in bill.bars)
+        else gettext("kWh mỗi tháng."),
     }
 
 
