@@ -83,8 +83,9 @@ _PAST = """
 INSERT INTO ledger_journal (kind, reference, business_date, posted_at, created_in)
     VALUES ('payment', 'past', '2026-11-01', now(), '');
 INSERT INTO payments_payment (customer_id, channel, provider, provider_reference, receipt_code, amount, journal_id,
-        business_date, paid_at, received_at)
-    SELECT b.customer_id, 'bank', 'past', b.id::text, 'TH' || b.id, b.total, j.id, '2026-11-01', now(), now()
+        business_date, paid_at, received_at, paid_below)
+    SELECT b.customer_id, 'bank', 'past', b.id::text, 'TH' || b.id, b.total, j.id, '2026-11-01', now(), now(),
+        b.id / 10000000000 * 10000000000
     FROM billing_bill b, ledger_journal j WHERE j.reference = 'past' AND b.id < 26100000000000;
 INSERT INTO payments_allocation (payment_id, bill_id, amount)
     SELECT id, provider_reference::bigint, amount FROM payments_payment;

@@ -62,24 +62,36 @@ class Payment(models.Model):
 
     privacy = Privacy(none=("channel", "provider", "provider_reference", "receipt_code"))
 
-    customer = models.ForeignKey("customers.Customer", on_delete=models.PROTECT, related_name="+")
+    customer = models.ForeignKey(
+        "customers.Customer", on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     channel = models.CharField(max_length=10)
     """gateway, bank, counter."""
     provider = models.CharField(max_length=40)
     provider_reference = models.CharField(max_length=80)
-    receipt_code = models.CharField(max_length=24, unique=True)
+    receipt_code = models.CharField(max_length=24)
     amount = models.BigIntegerField()
-    intent = models.ForeignKey(PaymentIntent, null=True, on_delete=models.PROTECT, related_name="+")
+    intent = models.ForeignKey(
+        PaymentIntent, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     journal = models.ForeignKey("ledger.Journal", on_delete=models.PROTECT, related_name="+", db_index=False)
     business_date = models.DateField()
     """The day in Việt Nam on which the payer paid: the day of its journal and of the provider's statement."""
     paid_at = models.DateTimeField()
     received_at = models.DateTimeField()
+    paid_below = models.BigIntegerField(null=True)
+    """With this payment, the customer's bills with a smaller number are paid in full, `LateBill`s apart: the first
+    number of a month. What is open is looked for from there on, however many years lie before (docs/adr/0008)."""
 
     class Meta:
-        indexes = [models.Index(fields=["provider", "business_date", "id"], name="payment_statement")]
+        indexes = [
+            models.Index(fields=["provider", "business_date", "id"], name="payment_statement"),
+            models.Index(fields=["customer", "paid_below"], name="payment_paid_below"),
+            models.Index(fields=["intent"], name="payment_intent", condition=models.Q(intent__isnull=False)),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["provider", "provider_reference"], name="payment_once"),
+            models.UniqueConstraint(fields=["receipt_code"], name="payment_receipt_once"),
             models.CheckConstraint(condition=models.Q(amount__gt=0), name="payment_positive"),
         ]
 
@@ -87,12 +99,29 @@ class Payment(models.Model):
         return self.receipt_code
 
 
+class LateBill(models.Model):
+    """A bill that was issued when a later month's run had begun; the database writes it down with the bill.
+
+    `Payment.paid_below` says nothing about it, so that it is always looked for.
+    """
+
+    privacy = Privacy()
+
+    bill_id = models.BigIntegerField(primary_key=True)
+    customer_id = models.BigIntegerField(db_index=True)
+    total = models.BigIntegerField()
+    due_on = models.DateField()
+
+    def __str__(self) -> str:
+        return str(self.bill_id)
+
+
 class Allocation(models.Model):
     """How much of a payment paid which bill; what is not allocated is the customer's credit."""
 
     privacy = Privacy()
 
-    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="allocations")
+    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="allocations", db_index=False)
     bill_id = models.BigIntegerField(db_index=True)
     amount = models.BigIntegerField()
 

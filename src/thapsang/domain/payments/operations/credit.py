@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from thapsang.domain.payments.queries.dues import OPEN_BILLS, PAYER
+from thapsang.domain.payments.queries.dues import ALL_BILLS, PAYER
 from thapsang.domain.payments.types import Payer
 from thapsang.kit.db.statements import rows
 from thapsang.kit.db.transactions import transaction_required
 
 # Lay credits and open bills end to end on a line of đồng each; where two stretches meet, money is allocated.
 _USE = f"""
-WITH {PAYER}, open AS ({OPEN_BILLS}),
+WITH {PAYER}, open AS ({ALL_BILLS}),
 bills AS (
     SELECT id, sum(total - paid) OVER w AS upto, sum(total - paid) OVER w - (total - paid) AS since
     FROM open WINDOW w AS (ORDER BY due_on, id ROWS UNBOUNDED PRECEDING)

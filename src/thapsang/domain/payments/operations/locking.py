@@ -19,8 +19,9 @@ _BY_CODE = (
     "WHERE c.code = %(code)s::text FOR NO KEY UPDATE OF a"
 )
 LOCK_BY_CODES = (
-    _PAYER
-    + "JOIN unnest(%(codes)s::text[], %(references)s::text[]) AS r(code, reference) ON r.code = c.code "
+    "WITH arrived AS MATERIALIZED (SELECT %(codes)s::text[] AS codes, %(references)s::text[] AS refs)"  # noqa: S608
+    + _PAYER
+    + "JOIN (SELECT r.* FROM arrived, unnest(codes, refs) AS r(code, reference)) r ON r.code = c.code "
     "LEFT JOIN payments_paymentintent i ON i.reference = r.reference AND i.customer_id = c.id "
     "ORDER BY a.id FOR NO KEY UPDATE OF a"
 )

@@ -18,7 +18,7 @@ from django.db import IntegrityError
 
 from thapsang.domain.payments.operations.intents import random_code
 from thapsang.domain.payments.operations.locking import LOCK_BY_CODES, payer_of
-from thapsang.domain.payments.queries.dues import OPEN_BILLS
+from thapsang.domain.payments.queries.dues import OPEN_BILLS, SINCE
 from thapsang.domain.payments.types import (
     AlreadyRecordedError,
     IdempotencyKey,
@@ -33,37 +33,49 @@ from thapsang.kit.db.transactions import inside_transaction, transaction_require
 
 BANK, CASH = "112", "111"
 """Chart of accounts: money in the bank, cash at the counter. Debit it, credit the customer's 131."""
+_MONTH = 10**10
+"""Numbers of bills in a month (`billing.types.bill_id`)."""
 _VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
 
 # Every list holds one field of the money that arrived, so that one statement settles one payment or many.
 # No customer stands in it twice. The bills meant come first, then the oldest; each takes what the ones before it left.
+# Lists come by way of `arrived`, where the planner does not see how long they are: it would plan anew for each.
 _SHARES = f"""
-payer AS MATERIALIZED (
-    SELECT r.*, c.id AS customer, c.account_id AS account, i.id AS intent,
+arrived AS MATERIALIZED (
+    SELECT %(codes)s::text[] AS codes, %(references)s::text[] AS refs, %(amounts)s::bigint[] AS amounts,
+           %(receipts)s::text[] AS receipts, %(providers)s::text[] AS providers,
+           %(provider_references)s::text[] AS provider_references, %(days)s::date[] AS days,
+           %(paid)s::timestamptz[] AS paid, %(received)s::timestamptz[] AS received, %(keys)s::text[] AS keys,
+           %(hashes)s::bytea[] AS hashes
+), payer AS MATERIALIZED (
+    SELECT r.*, c.id AS customer, c.account_id AS account, i.id AS intent, {SINCE.format(customer="c.id")} AS since,
            nextval(pg_get_serial_sequence('payments_payment', 'id')) AS payment,
            nextval(pg_get_serial_sequence('ledger_journal', 'id')) AS journal
-    FROM unnest(%(codes)s::text[], %(references)s::text[], %(amounts)s::bigint[], %(receipts)s::text[],
-                %(providers)s::text[], %(provider_references)s::text[], %(days)s::date[], %(paid)s::timestamptz[],
-                %(received)s::timestamptz[], %(keys)s::text[], %(hashes)s::bytea[])
+    FROM arrived, unnest(codes, refs, amounts, receipts, providers, provider_references, days, paid, received,
+                         keys, hashes)
         AS r(code, reference, amount, receipt, provider, provider_reference, day, paid_at, at, key, hash)
     JOIN customers_customer c ON c.code = r.code
     LEFT JOIN payments_paymentintent i ON i.reference = r.reference AND i.customer_id = c.id
     WHERE r.reference = '' OR i.id IS NOT NULL
 ), meant AS MATERIALIZED (
     SELECT bill_id FROM payments_intentbill WHERE intent_id IN (SELECT intent FROM payer)
-), open AS MATERIALIZED ({OPEN_BILLS}),
+), open AS MATERIALIZED ({OPEN_BILLS.format(since="0")}),
 ranked AS (
-    SELECT payment, amount, id, total - paid AS open, sum(total - paid) OVER line - (total - paid) AS before
+    SELECT payment, amount, since, id, total - paid AS open, sum(total - paid) OVER line - (total - paid) AS before
     FROM open JOIN payer USING (customer)
     WINDOW line AS (PARTITION BY payment ORDER BY id IN (SELECT bill_id FROM meant) DESC, due_on, id
                     ROWS UNBOUNDED PRECEDING)
 ), shares AS MATERIALIZED (
     SELECT payment, id, least(open, amount - before)::bigint AS amount, before
     FROM ranked WHERE before < amount
+), upto AS (
+    SELECT payment, coalesce(min(id) FILTER (WHERE before + open > amount), max(id)) / {_MONTH} * {_MONTH} AS paid_below
+    FROM ranked WHERE id >= since GROUP BY 1
 ), shared AS MATERIALIZED (
-    SELECT payer.*, coalesce(s.bills, '[]') AS bills FROM payer LEFT JOIN (
+    SELECT payer.*, coalesce(s.bills, '[]') AS bills, greatest(upto.paid_below, nullif(since, 0)) AS paid_below
+    FROM payer LEFT JOIN (
         SELECT payment, jsonb_agg(jsonb_build_array(id, amount) ORDER BY before) AS bills FROM shares GROUP BY 1
-    ) s USING (payment)
+    ) s USING (payment) LEFT JOIN upto USING (payment)
 )"""  # noqa: S608 - our own text
 
 _KEYED = """, answered AS (
@@ -85,9 +97,9 @@ _POST = """, journals AS (
 ), payments AS (
     INSERT INTO payments_payment (
         id, customer_id, channel, provider, provider_reference, receipt_code, amount, intent_id, journal_id,
-        business_date, paid_at, received_at)
+        business_date, paid_at, received_at, paid_below)
     SELECT payment, customer, %(channel)s, provider, provider_reference, receipt, amount, intent, journal,
-           day, paid_at, at FROM fresh
+           day, paid_at, at, paid_below FROM fresh
 ), allocated AS (
     INSERT INTO payments_allocation (payment_id, bill_id, amount)
     SELECT payment, shares.id, shares.amount FROM fresh JOIN shares USING (payment)

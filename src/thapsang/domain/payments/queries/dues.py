@@ -15,15 +15,25 @@ from thapsang.kit.db.statements import rows
 
 OPEN_BILLS = """
     SELECT payer.customer, b.id, b.total, coalesce(a.paid, 0)::bigint AS paid, b.due_on
-    FROM payer JOIN billing_bill b ON b.customer_id = payer.customer
+    FROM payer, LATERAL (
+        SELECT id, total, due_on FROM billing_bill
+        WHERE customer_id = payer.customer AND id >= payer.since AND id >= {since}
+        UNION ALL
+        SELECT bill_id, total, due_on FROM payments_latebill
+        WHERE customer_id = payer.customer AND bill_id < greatest(payer.since, {since})
+    ) b
     LEFT JOIN LATERAL (SELECT sum(amount) AS paid FROM payments_allocation WHERE bill_id = b.id) a ON true
     WHERE b.total > coalesce(a.paid, 0)
 """
 """The one place where payments looks into billing's table: settling reads it under the account's lock, in the
-statement that allocates (docs/adr/0008)."""
+statement that allocates (docs/adr/0008). What lies below `payer.since` is paid, late bills apart."""
 
-PAYER = "payer AS (SELECT %(customer)s::bigint AS customer)"
-_DUES = f"WITH {PAYER} SELECT id, total, paid, due_on FROM ({OPEN_BILLS}) o ORDER BY due_on, id"  # noqa: S608 - our own text
+SINCE = "coalesce((SELECT max(paid_below) FROM payments_payment WHERE customer_id = {customer}), 0)"
+ALL_BILLS = OPEN_BILLS.format(since="0")
+PAYER = "payer AS (SELECT %(customer)s::bigint AS customer, {since} AS since)".format(
+    since=SINCE.format(customer="%(customer)s::bigint")
+)
+_DUES = f"WITH {PAYER} SELECT id, total, paid, due_on FROM ({ALL_BILLS}) o ORDER BY due_on, id"  # noqa: S608 - our own text
 _CREDIT = """
     SELECT coalesce(sum(p.amount - coalesce(a.used, 0)), 0)::bigint
     FROM payments_payment p
