@@ -49,6 +49,7 @@ DESKS = (
     Desk("home", "console:home", _("Hôm nay"), "lamp", "h", STAFF),
     Desk("customers", "console:customers", _("Khách hàng"), "user", "c", frozenset(CUSTOMER_READERS)),
     Desk("runs", "console:runs", _("Hóa đơn"), "bill", "b", frozenset(BILLING_READERS)),
+    Desk("reliefs", "console:reliefs", _("Giảm tiền điện"), "cut", "g", frozenset({BILLING, ADMINISTRATOR, AUDITOR})),
     Desk("exceptions", "console:exceptions", _("Cần xử lý"), "flag", "x", frozenset(BILLING_READERS)),
     Desk("imports", "console:imports", _("Nhập chỉ số"), "inbox", "i", frozenset(BILLING_READERS)),
     Desk("audit", "console:audit", _("Nhật ký"), "book", "a", frozenset({AUDITOR})),

@@ -23,6 +23,7 @@ OURS = {
     "key": '<circle cx="8" cy="15" r="4"/><path d="m11 12 9-9m-4 4 3 3"/>',
     "table": '<path d="M4 5h16v14H4zM4 10h16M10 5v14"/>',
     "out": '<path d="M10 4H5v16h5M15 8l4 4-4 4M19 12H9"/>',
+    "cut": '<path d="M4 6h16M4 12h9M4 18h6"/><path d="m15 14 2 6 1-3 3-1z"/>',
     "eye": '<path d="M2 12s4-7 10-7 10 7 10 7-4 7-10 7-10-7-10-7z"/><circle cx="12" cy="12" r="3"/>',
 }
 
@@ -61,6 +62,20 @@ ACTIONS = {
     "billing.exception-assigned": _("giao việc"),
     "billing.exception-resolved": _("đóng việc"),
     "metering.import-handed-in": _("nhập tệp chỉ số"),
+    "reliefs.drafted": _("soạn chương trình giảm"),
+    "reliefs.reviewed": _("duyệt chương trình giảm"),
+    "reliefs.in-force": _("áp dụng chương trình giảm"),
+    "reliefs.closed": _("đóng chương trình giảm"),
+    "reliefs.batch-asked": _("đề nghị đợt giảm"),
+    "reliefs.batch-approved": _("duyệt đợt giảm"),
+    "reliefs.batch-refused": _("không duyệt đợt giảm"),
+    "reliefs.reversal-asked": _("đề nghị đảo đợt giảm"),
+    "reliefs.reversal-approved": _("duyệt đảo đợt giảm"),
+    "reliefs.applied": _("đợt giảm đã xong"),
+    "reliefs.reversed": _("đợt giảm đã đảo"),
+    "reliefs.list-imported": _("nhập danh sách"),
+    "reliefs.row-decided": _("quyết định dòng danh sách"),
+    "reliefs.use-recorded": _("ghi mục đích sử dụng"),
 }
 
 
