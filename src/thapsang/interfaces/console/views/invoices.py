@@ -1,0 +1,201 @@
+"""The desk of e-invoices: a month's state, what was rejected, a day's reconciliation, the key, the packs."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from django.contrib import messages
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from thapsang.domain.billing.types import PeriodError, bill_code, month_before, month_of, parts
+from thapsang.domain.invoices import queries
+from thapsang.domain.invoices.queries.batches import pack as pack_of
+from thapsang.domain.invoices.types import (
+    AuthorityRefusedError,
+    AuthorityUnreachableError,
+    InvoicesError,
+    InvoiceView,
+)
+from thapsang.interfaces.console.desks import BILLING, INVOICE_READERS, act, page
+from thapsang.interfaces.console.listing import PAGE, csv_file, wants_csv
+from thapsang.interfaces.shared import jobs
+from thapsang.journeys import hand_over_invoices, issue_invoices
+from thapsang.journeys.watch_key import key_state
+from thapsang.kit.audit.operations import record
+from thapsang.kit.db.transactions import transaction
+from thapsang.kit.files import operations as files
+from thapsang.kit.identity.access import allow
+
+STATES = ("numbered", "signed", "sent", "accepted", "rejected", "unanswered")
+
+
+@allow(*INVOICE_READERS)
+@require_GET
+def months(request: HttpRequest) -> HttpResponseBase:
+    """List the months, with the key's state and what waits for an officer."""
+    if request.GET.get("month"):
+        return redirect("console:invoices-month", f"{_month(request.GET['month']):%Y-%m}")
+    if request.GET.get("day"):
+        return redirect("console:invoices-day", f"{_day(request.GET['day']):%Y-%m-%d}")
+    rows = [found for period in queries.batches() if (found := queries.progress(period=period))]
+    if wants_csv(request):
+        headers = (_("kỳ"), _("trạng thái"), _("hóa đơn"), _("tổng tiền"), *STATES)
+        cells = (
+            (f"{r.period:%Y-%m}", r.status, r.invoices, r.total, *(r.statuses.get(s, 0) for s in STATES))
+            for r in rows
+        )
+        return csv_file("hoa-don-dien-tu", headers, cells)
+    values = {
+        "rows": [(row, [row.statuses.get(state, 0) for state in STATES]) for row in rows],
+        "key": key_state(at=timezone.now()), "stuck": queries.stuck_messages(),
+        "rejected": len(queries.rejected()), "last": month_before(timezone.localdate()),
+        "today": timezone.localdate(), "invented": queries.current_policy().invented,
+    }  # fmt: skip
+    return page(request, "console/invoices.html", "invoices", values)
+
+
+@allow(*INVOICE_READERS)
+@require_GET
+def month(request: HttpRequest, month: str) -> HttpResponseBase:
+    """Show a month: how far it is, what hinders, the packs."""
+    period = _month(month)
+    hindered = [(bill_code(o.bill_id), o) for o in queries.obstacles(period=period)]
+    if wants_csv(request):
+        headers = (_("hóa đơn tiền điện"), _("phần tử"), _("lỗi"), _("việc cần làm"))
+        cells = ((code, o.element, o.problem, o.remedy) for code, o in hindered)
+        return csv_file(f"chua-phat-hanh-{month}", headers, cells)
+    packs = queries.packs(period=period)
+    values = {
+        **_moving(period), "hindered": hindered, "packs": packs[:PAGE], "pack_count": len(packs),
+        "key": key_state(at=timezone.now()),
+    }  # fmt: skip
+    return page(request, "console/invoices_month.html", "invoices", values)
+
+
+@allow(*INVOICE_READERS)
+@require_GET
+def progress(request: HttpRequest, month: str) -> HttpResponse:
+    """Answer the page's poll: the part that moves. A month just finished reloads the page, once."""
+    values = _moving(_month(month))
+    response = render(request, "console/invoices_moving.html", values)
+    if not values["moving"]:
+        response["HX-Refresh"] = "true"
+    return response
+
+
+def _moving(period: date) -> dict[str, Any]:
+    now, job = queries.progress(period=period), jobs.state(task=jobs.ISSUE, period=period)
+    states = [(state, now.statuses.get(state, 0)) for state in STATES] if now else []
+    return {"period": period, "now": now, "job": job, "moving": job.open, "states": states}
+
+
+@allow(BILLING)
+@require_POST
+def start(request: HttpRequest, month: str) -> HttpResponseBase:
+    """Hand the month to the worker; the audit log keeps who started it and why."""
+    period = _month(month)
+    try:
+        issue_invoices.demand_key(timezone.now())
+    except ValueError as error:
+        messages.error(request, str(error), extra_tags="bad")
+        return redirect("console:invoices-month", month)
+    with transaction():
+        handed = jobs.hand_over(task=jobs.ISSUE, period=period)
+        if handed:
+            record(
+                action="invoices.issue-started", subject=f"invoices:{month}", before=None, after={"period": month},
+                reason=request.POST.get("reason", "").strip(), **act(request),
+            )  # fmt: skip
+    if not handed:
+        messages.info(request, _("Kỳ này đang được phát hành rồi."))
+    return redirect("console:invoices-month", month)
+
+
+@allow(*INVOICE_READERS)
+@require_GET
+def rejected(request: HttpRequest) -> HttpResponse:
+    """List what the tax authority rejected and nothing has replaced yet, with the reason and what to do."""
+    rows = [(view, bill_code(view.bill_id)) for view in queries.rejected()]
+    if wants_csv(request):
+        headers = (_("hóa đơn"), _("hóa đơn tiền điện"), _("ngày lập"), _("tổng tiền"), _("lý do"))
+        cells = ((v.name, code, v.issued_on, v.total, v.rejection) for v, code in rows)
+        return csv_file("bi-tu-choi", headers, cells)
+    return page(request, "console/invoices_rejected.html", "invoices", {"rows": rows})
+
+
+@allow(BILLING)
+@require_POST
+def replace(request: HttpRequest, number: int) -> HttpResponseBase:
+    """Put another invoice in the place of a rejected one, and have its month signed."""
+    try:
+        made = issue_invoices.replace(
+            invoice_id=number, reason=request.POST.get("reason", ""), **act(request)
+        )
+    except InvoicesError as error:
+        messages.error(request, str(error), extra_tags="bad")
+        return redirect("console:invoices-rejected")
+    with transaction():
+        jobs.hand_over(task=jobs.ISSUE, period=_period_of(made))
+    view: InvoiceView | None = queries.invoice(invoice_id=made)
+    told = _("Đã đánh số hóa đơn thay thế %(name)s; đang ký.")
+    messages.success(request, told % {"name": view.name if view else ""}, extra_tags="good")
+    return redirect("console:invoices-rejected")
+
+
+@allow(*INVOICE_READERS)
+@require_GET
+def day(request: HttpRequest, day: str) -> HttpResponse:
+    """Reconcile a day: what was sent against what became of it, and against the authority's own list."""
+    wanted, problem = _day(day), ""
+    try:
+        sheet = hand_over_invoices.reconcile(day=wanted)
+    except (AuthorityUnreachableError, AuthorityRefusedError) as error:
+        sheet, problem = hand_over_invoices.reconcile(day=wanted, ask=False), str(error)
+    if wants_csv(request):
+        rows = [(name, "rejected", why) for name, why in sheet.rejected]
+        rows += [(name, "unanswered", "") for name in sheet.unanswered]
+        rows += [(name, ours, theirs) for name, ours, theirs in sheet.differences]
+        return csv_file(f"doi-soat-{day}", (_("hóa đơn"), _("ở đây"), _("lý do, hoặc ở cơ quan thuế")), rows)
+    return page(request, "console/invoices_day.html", "invoices", {"sheet": sheet, "problem": problem})
+
+
+@allow(*INVOICE_READERS)
+@require_GET
+def pack(request: HttpRequest, number: int) -> HttpResponseBase:
+    """Download a pack of signed invoices; the audit log keeps who took it."""
+    found = pack_of(pack_id=number)
+    if found is None:
+        raise Http404
+    try:
+        content = files.open_file(sha256=found.sha256)
+    except files.FileGoneError as error:
+        raise Http404 from error
+    with transaction():
+        record(
+            action="invoices.pack-taken", subject=f"invoice-pack:{found.name}", before=None,
+            after={"invoices": found.invoices}, reason="", **act(request),
+        )  # fmt: skip
+    return FileResponse(content, as_attachment=True, filename=found.name.replace("/", "_"))
+
+
+def _period_of(invoice_id: int) -> date:
+    return parts(invoice_id // 10).period
+
+
+def _month(text: str) -> date:
+    try:
+        return month_of(text)
+    except PeriodError as error:
+        raise Http404 from error
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise Http404 from error
