@@ -93,14 +93,12 @@ def test_after_a_kill_the_next_start_works(environment: dict[str, str]) -> None:
     port = _two_free_ports()
     with _demo(environment, port) as process:
         _wait_for(f"http://127.0.0.1:{port}/healthz", process, 240)
-        # What a power cut would take as well, PostgreSQL excepted; named while all of them live.
+        # PostgreSQL excepted, which the next start takes over; named while all of them live.
         family = [one for one in _descendants(process) if "postgres" not in one.name()]
         process.kill()
         process.wait()
-    for one in family:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            one.kill()
-    psutil.wait_procs(family, timeout=10)
+    _, left = psutil.wait_procs(family, timeout=30)
+    assert left == []
     with _demo(environment, port) as process:
         _wait_for(f"http://127.0.0.1:{port}/healthz", process, 60)
     assert not EmbeddedServer(embedded_place(key=environment["THAPSANG_DB_KEY"])).answers()

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import psutil
 
+from thapsang.interfaces.cli.parent import PARENT
+
 
 class PortTakenError(RuntimeError):
     """Another program listens on a port we need; the message says how to choose another."""
@@ -33,7 +35,7 @@ def refuse_taken_port(port: int, *, option: str) -> None:
 
 @dataclass
 class Children:
-    """The processes under one roof; leaving the block stops them in reverse order."""
+    """The processes under one roof; leaving the block stops them in reverse order, and killing us ends them too."""
 
     logs: Path
     _running: list[tuple[str, subprocess.Popen[bytes]]] = field(default_factory=list)
@@ -52,7 +54,8 @@ class Children:
             process = subprocess.Popen(
                 [sys.executable, "-m", "thapsang.interfaces.cli.main", *words],
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-                start_new_session=True, env={**os.environ, **(environment or {})},
+                start_new_session=True,
+                env={**os.environ, PARENT: str(os.getpid()), **(environment or {})},
             )  # fmt: skip
         self._running.append((name, process))
 

@@ -9,6 +9,7 @@ from importlib import import_module
 import django
 import typer
 
+from thapsang.interfaces.cli.parent import end_with_parent
 from thapsang.interfaces.cli.refusing import told
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "thapsang.config.settings")
@@ -57,6 +58,7 @@ def _root() -> None:
 
 def main() -> None:
     """Set Django up, attach the commands asked for and run; say it plainly when there is nothing to run on."""
+    end_with_parent()
     try:
         django.setup()
         attach(*sys.argv[1:2])

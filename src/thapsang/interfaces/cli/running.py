@@ -133,7 +133,7 @@ def _announce_people(staff: list[demonstration.Login]) -> None:
         members.add_row(login.username, login.role, login.password, login.code)
     console.print("\n", members)
     console.print(
-        "[dim]The code changes every 30 seconds: `thapsang staff demo` prints the present one.[/]\n"
+        "[dim]The code changes every 30 seconds: `.venv/bin/thapsang staff demo` prints the present one.[/]\n"
     )
 
 
