@@ -23,6 +23,7 @@ AUDITOR, ADMINISTRATOR = Audience.AUDITOR, Audience.ADMINISTRATOR
 EVERYBODY = tuple(sorted(STAFF))
 CUSTOMER_READERS = (BILLING, CASHIER, SERVICE, AUDITOR)
 BILLING_READERS = (BILLING, AUDITOR)
+INVOICE_READERS = (BILLING, AUDITOR, ADMINISTRATOR)
 
 ROLE_NAMES: dict[str, Promise] = {
     BILLING: _("Lập hóa đơn"),
@@ -51,6 +52,7 @@ DESKS = (
     Desk("runs", "console:runs", _("Hóa đơn"), "bill", "b", frozenset(BILLING_READERS)),
     Desk("reliefs", "console:reliefs", _("Giảm tiền điện"), "cut", "g", frozenset({BILLING, ADMINISTRATOR, AUDITOR})),
     Desk("exceptions", "console:exceptions", _("Cần xử lý"), "flag", "x", frozenset(BILLING_READERS)),
+    Desk("invoices", "console:invoices", _("Hóa đơn điện tử"), "file", "e", frozenset(INVOICE_READERS)),
     Desk("imports", "console:imports", _("Nhập chỉ số"), "inbox", "i", frozenset(BILLING_READERS)),
     Desk("audit", "console:audit", _("Nhật ký"), "book", "a", frozenset({AUDITOR})),
     Desk("staff", "console:staff", _("Nhân viên"), "key", "s", frozenset({ADMINISTRATOR})),
