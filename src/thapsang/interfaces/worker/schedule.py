@@ -10,6 +10,7 @@ EVERY_MINUTE = (
     "thapsang.announce_payments",
     "thapsang.drain_outbox",
     "thapsang.send_messages",
+    "thapsang.hand_over_invoices",
 )
 EVERY_NIGHT = (
     "thapsang.forget_codes",

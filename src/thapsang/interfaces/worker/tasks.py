@@ -13,14 +13,14 @@ from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
 from thapsang.domain.metering import operations as metering
-from thapsang.interfaces.worker import billing, chores, relief, schedule
+from thapsang.interfaces.worker import billing, chores, invoices, relief, schedule
 from thapsang.journeys import send_messages, thank_payers
 from thapsang.kit.events import operations as events
 
-__all__ = ["QUEUES", "billing", "chores", "relief", "schedule"]
+__all__ = ["QUEUES", "billing", "chores", "invoices", "relief", "schedule"]
 
 logger = logging.getLogger(__name__)
-QUEUES = ("schedule", "imports", "billing", "outbox", "chores")
+QUEUES = ("schedule", "imports", "billing", "outbox", "authority", "chores")
 
 
 @app.task(name="thapsang.run_reading_import", queue="imports", retry=RetryStrategy(max_attempts=3, wait=5))
