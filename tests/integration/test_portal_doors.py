@@ -59,12 +59,31 @@ def test_only_ones_own_bill_payment_and_receipt_open(people, mine):
     assert mine.post("/pay/", {"customer": me.code, "method": "cash"}).status_code == 404
 
 
-def test_a_payment_names_only_bills_that_are_owed(people, mine):
+@pytest.mark.parametrize("kind", ["theirs", "unknown", "no number", "no end"])
+def test_a_payment_names_only_bills_that_are_owed(people, mine, kind):
     me, them = people
-    answer = mine.post("/pay/", {"customer": me.code, "method": "vietqr", "bill": [str(them.bills[0])]})
-    reference = answer.headers["Location"].split("/")[2]
-    intent = payments.intent(reference=reference)
-    assert intent and set(intent.bill_ids) <= set(me.bills) and intent.amount == 108_000
+    named = {"theirs": str(them.bills[0]), "unknown": "1", "no number": "\u00b2", "no end": "9" * 5000}[kind]
+    for bills in ([named], [str(me.bills[0]), named]):
+        answer = mine.post("/pay/", {"customer": me.code, "method": "vietqr", "bill": bills})
+        assert answer.status_code == 409
+    assert "payments" not in mine.session  # nothing was begun
+    answer = mine.post("/pay/", {"customer": me.code, "method": "vietqr", "bill": [str(me.bills[0])]})
+    intent = payments.intent(reference=answer.headers["Location"].split("/")[2])
+    assert intent and intent.bill_ids == (me.bills[0],)
+
+
+def test_a_bill_paid_meanwhile_does_not_turn_into_the_others(people, mine):
+    me, _ = people
+    paid, this_month = str(me.bills[0]), timezone.localdate().replace(day=1)
+    other = make_bill(me.supplied, this_month, 54_000)
+    settle(me.code, me.bills[0])
+    for bills in ([paid], [paid, str(other)]):
+        answer = mine.post("/pay/", {"customer": me.code, "method": "vietqr", "bill": bills})
+        assert answer.status_code == 409
+    assert "payments" not in mine.session
+    answer = mine.post("/pay/", {"customer": me.code, "method": "vietqr"})  # what is owed, whatever it is
+    intent = payments.intent(reference=answer.headers["Location"].split("/")[2])
+    assert intent and (intent.bill_ids, intent.amount) == ((other,), 54_000)
 
 
 def test_without_an_account_nothing_personal_is_shown(people):
