@@ -24,6 +24,7 @@ from thapsang.domain.billing.types import (
     bill_id,
 )
 from thapsang.domain.customers import operations as customers
+from thapsang.domain.ledger import operations as accounts
 from thapsang.domain.ledger import queries as ledger
 from thapsang.domain.metering import operations as metering
 from thapsang.domain.payments import queries as payments
@@ -88,6 +89,7 @@ def pay(point: int, amount: int) -> None:
 
     code = one("SELECT code FROM customers_customer WHERE id = %s", owner(point))
     with transaction():
+        accounts.open_account(chart="112", code="112")
         payer = operations.lock_payer(customer_code=code)
         operations.settle(
             payer=payer,
@@ -378,3 +380,117 @@ def test_closing_waits_for_the_last_month() -> None:
     with pytest.raises(CorrectionStateError, match="under way with `adjust`"):
         correct_bills.issue(correction_id=found.id, how="replace", actor=OTHER, at=AT)
     assert correct_bills.issue(correction_id=found.id, how="adjust", actor=OTHER, at=AT).new_bills == 1
+
+
+def test_explain_says_what_a_later_bill_follows_and_derives_the_month() -> None:
+    point = point_of(300)
+    bill_october()
+    regular = bill_id(OCTOBER, point)
+    assert run_billing.explain(bill_id=regular).differences == ()
+    read_again(point, 120)
+    assert any(
+        "kwh: billed 300, derived 120" in line for line in run_billing.explain(bill_id=regular).differences
+    )
+    correct_bills.issue(correction_id=preview(point).id, how="adjust", actor=OTHER, at=AT)
+    for number in (regular, regular + 1):
+        found = run_billing.explain(bill_id=number)
+        assert (found.differences, found.derived) == ((), "month")
+    assert found.link is not None
+    assert (found.link.kind, found.link.of_bill_id, found.link.reason) == (
+        "adjusts",
+        regular,
+        "Đọc nhầm chỉ số",
+    )
+    read_again(point, 90)
+    correct_bills.issue(correction_id=preview(point).id, how="replace", actor=OTHER, at=AT)
+    replacing = run_billing.explain(bill_id=max(b.id for b in bills.bills_of(supply_point_ids=[point])))
+    assert replacing.link is not None and replacing.link.kind == "replaces"
+    assert (replacing.differences, replacing.derived, replacing.detail.bill.kwh) == ((), "bill", 90)
+    read_again(point, 80)
+    assert run_billing.explain(bill_id=replacing.detail.bill.id).differences != ()
+
+
+def test_tariffs_loaded_wrong_are_mended_for_a_month(tmp_path: Any, settings: Any) -> None:
+    """A price was typed wrong: the run keeps it, the mended book says what should have been billed."""
+    import shutil
+
+    right = settings.POLICIES
+    wrong = tmp_path / "policies"
+    shutil.copytree(right, wrong)
+    edition = next((wrong / settings.DISTRIBUTOR / "tariffs").glob("2025-05-10*.yaml"))
+    text = edition.read_text(encoding="utf-8")
+    assert "1984" in text
+    edition.write_text(text.replace("1984", "2984"), encoding="utf-8")
+    settings.POLICIES = wrong
+    point = point_of(300)
+    bill_october()
+    settings.POLICIES = right
+    with pytest.raises(BillingError, match="Nothing to correct"):
+        preview(point)
+    found = preview(point, tariff="current")
+    [row] = queries.correction_rows(correction_id=found.id)
+    assert row.old_kwh == row.new_kwh and row.new_total < row.old_total
+    correct_bills.issue(correction_id=found.id, how="adjust", actor=OTHER, at=AT)
+    later = bills.bill(bill_id=bill_id(OCTOBER, point, 1))
+    regular = bills.bill(bill_id=bill_id(OCTOBER, point))
+    assert later is not None and regular is not None
+    assert later.policy_version_id == found.policy_version_id != regular.policy_version_id
+    net, total = derived(300)
+    assert net  # another point is rated by the run's kept, wrong book: the right figure is the row's own
+    assert month_sum(point) == row.new_total
+    assert run_billing.explain(bill_id=later.bill.id).differences == ()
+    assert run_billing.explain(bill_id=regular.bill.id).differences == ()
+    _ = total
+
+
+def test_eleven_months_of_a_wrong_category() -> None:
+    """Billed as a household, a shop all along: two months here, one row each, one bill each."""
+    september = dt.date(2026, 9, 1)
+    point = point_of(300)
+    installation = make.model("metering.Installation").objects.get(supply_point_id=point)
+    make.reading(installation, september, 800)
+    for month in (september, OCTOBER):
+        run_billing.start(period=month, workers=1, at=AT)
+    agreement = one("SELECT id FROM customers_supplyagreement WHERE supply_point_id = %s", point)
+    with transaction():
+        customers.correct_terms(
+            agreement_id=agreement, start=dt.date(2025, 12, 1), category="business", reason="Bán hàng",
+            document="BB 9", actor=WHO, at=AT,
+        )  # fmt: skip
+    assert one("SELECT count(*) FROM customers_agreementterm WHERE agreement_id = %s", agreement) == 2
+    found = preview(point, first=september)
+    rows = queries.correction_rows(correction_id=found.id)
+    assert [row.period for row in rows] == [september, OCTOBER] and all(row.owed for row in rows)
+    assert correct_bills.issue(correction_id=found.id, how="replace", actor=OTHER, at=AT).new_bills == 4
+    assert payments.outstanding(customer_id=owner(point)).owed == sum(row.new_total for row in rows)
+
+
+def test_terms_that_were_are_kept() -> None:
+    point = point_of(300)
+    agreement = one("SELECT id FROM customers_supplyagreement WHERE supply_point_id = %s", point)
+    start = one("SELECT start FROM customers_supplyagreement WHERE id = %s", agreement)
+
+    def correct(**more: Any) -> int:
+        asked = {"start": start, "reason": "Kê lại", "document": "ĐN 1", "actor": WHO, "at": AT}
+        with transaction():
+            return customers.correct_terms(agreement_id=agreement, **{**asked, **more})
+
+    assert correct(household_quarters=8, until=NOVEMBER) == 1
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT start, household_quarters FROM customers_agreementterm WHERE agreement_id = %s ORDER BY start",
+            [agreement],
+        )
+        assert cursor.fetchall() == [(start, 8), (NOVEMBER, 4)]
+        cursor.execute("SELECT start, household_quarters, correction FROM customers_supersededterm")
+        assert cursor.fetchall() == [(start, 4, "Kê lại (ĐN 1)")]
+    for wrong, told in (
+        ({"household_quarters": 8, "until": NOVEMBER}, "has these terms"),
+        ({"colour": "red"}, "Unknown terms"),
+        ({}, "Nothing is changed"),
+        ({"category": "business", "document": ""}, "document: it is empty"),
+        ({"category": "business", "start": dt.date(2019, 1, 1)}, "not inside"),
+        ({"category": "business", "until": start}, "must be after"),
+    ):
+        with pytest.raises(customers.TermsError, match=told):
+            correct(**wrong)

@@ -15,16 +15,24 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
 from thapsang.domain.billing import queries
-from thapsang.domain.billing.types import BillingError, UnknownBillError, bill_code, bill_id_of, month_of
+from thapsang.domain.billing.types import (
+    BillingError,
+    LinkView,
+    UnknownBillError,
+    bill_code,
+    bill_id_of,
+    month_of,
+)
 from thapsang.domain.billing.types import Progress as RunProgress
 from thapsang.domain.tariffs.queries import UnreadablePolicyVersionError
 from thapsang.engines.rating import PolicyError
-from thapsang.interfaces.cli import corrections
+from thapsang.interfaces.cli import closing, corrections
 from thapsang.interfaces.cli.database import database
 from thapsang.journeys import run_billing
 
 app = typer.Typer(help="Bills: run a month, show, explain and check.", no_args_is_help=True)
 app.add_typer(corrections.app, name="correct")
+app.command()(closing.close)
 out = Console()
 errors = Console(stderr=True)
 
@@ -103,6 +111,7 @@ def explain(
             _bill_json(found.detail) | {
                 "references": references, "policy_sha256": found.policy_sha256,
                 "policy_is_current": found.policy_is_current, "differences": list(found.differences),
+                "follows": _link(found.link), "later": [_link(one) for one in found.later], "derived": found.derived,
             }
         )  # fmt: skip
     else:
@@ -112,10 +121,30 @@ def explain(
         out.print(
             f"tariffs {found.policy_sha256[:12]}{'' if found.policy_is_current else ' (no longer in force)'}"
         )
-        for difference in found.differences or ("Derived again: nothing differs.",):
+        for one in (found.link, *found.later):
+            _print_link(one)
+        for difference in found.differences or (_DERIVED[found.derived],):
             out.print(difference, markup=False)
     if found.differences:
         raise typer.Exit(WRONG)
+
+
+_DERIVED = {
+    "bill": "Derived again: nothing differs.",
+    "month": "The month with its later bills, derived again: nothing differs.",
+    "nothing": "It takes back or relieves another bill: there are no readings to derive it from.",
+}
+
+
+def _link(link: LinkView | None) -> dict[str, Any] | None:
+    return {"bill": bill_code(link.bill_id), "of_bill": link.of_code, **_plain(link)} if link else None
+
+
+def _print_link(link: LinkView | None) -> None:
+    """Say what a later bill follows, or by which it is followed, and why."""
+    if link:
+        why = "; ".join(text for text in (link.origin, link.reason, link.document) if text)
+        out.print(f"{bill_code(link.bill_id)} {link.kind} {link.of_code}: {why}", markup=False, highlight=False)
 
 
 @app.command()

@@ -66,7 +66,7 @@ def preview(
             )
         found = correct_bills.preview(
             first=month_of(since), last=month_of(until or since), reason=reason, document=document, tariff=tariff,
-            point_codes=point, book_codes=book, actor=_who(actor), at=timezone.now(),
+            point_codes=point, book_codes=book, actor=who(actor), at=timezone.now(),
         )  # fmt: skip
         rows = queries.correction_rows(correction_id=found.correction.id, limit=SHOWN)
     _show(found.correction, rows, as_json=as_json)
@@ -115,7 +115,7 @@ def issue(
 ) -> None:
     """Issue a correction. Stopped at any moment, the same command goes on; issued once, it stays so."""
     with database(), _refusals():
-        done = correct_bills.issue(correction_id=number, how=how, actor=_who(actor))
+        done = correct_bills.issue(correction_id=number, how=how, actor=who(actor))
     if as_json:
         _print_json(
             _plain(done.correction) | {"new_bills": done.new_bills, "nothing_to_do": done.nothing_to_do}
@@ -133,7 +133,7 @@ def withdraw(number: Number, reason: Reason, actor: Actor = "", as_json: AsJson 
     """Drop a draft, or what is left of a correction under way; what is issued stays."""
     with database(), _refusals():
         dropped = correct_bills.withdraw(
-            correction_id=number, reason=reason, actor=_who(actor), at=timezone.now()
+            correction_id=number, reason=reason, actor=who(actor), at=timezone.now()
         )
     if as_json:
         _print_json({"id": number, "dropped": dropped})
@@ -163,7 +163,7 @@ def terms(
         with transaction():
             changed = register.correct_terms(
                 agreement_id=agreement, start=since.date(), until=until.date() if until else None, reason=reason,
-                document=document, actor=_who(actor), at=timezone.now(),
+                document=document, actor=who(actor), at=timezone.now(),
                 **{name: value for name, value in changes.items() if value},
             )  # fmt: skip
     if as_json:
@@ -181,7 +181,8 @@ def _agreement(code: str, on: date) -> int:
     return found.agreement_id
 
 
-def _who(actor: str) -> str:
+def who(actor: str) -> str:
+    """Return who acts: the name given, or the login of the shell."""
     return actor or f"cli:{getpass.getuser()}"
 
 

@@ -4,8 +4,7 @@
 where it stopped. Runbook: docs/operations/corrections.md; decision: docs/adr/0023-corrections.md.
 """
 
-from thapsang.journeys.correct_bills.deriving import Looked
 from thapsang.journeys.correct_bills.issuing import CorrectionInterruptedError, Issued, issue, withdraw
 from thapsang.journeys.correct_bills.previewing import Preview, preview
 
-__all__ = ["CorrectionInterruptedError", "Issued", "Looked", "Preview", "issue", "preview", "withdraw"]
+__all__ = ["CorrectionInterruptedError", "Issued", "Preview", "issue", "preview", "withdraw"]

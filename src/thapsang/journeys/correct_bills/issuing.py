@@ -16,12 +16,12 @@ from django.utils import timezone
 from thapsang.domain.billing import bulk as billing
 from thapsang.domain.billing import queries as bills
 from thapsang.domain.billing.bulk.correcting import Made, adjusting, replacing
+from thapsang.domain.billing.bulk.deriving import Looked, derive, unit_key
 from thapsang.domain.billing.operations import corrections as keeping
 from thapsang.domain.billing.queries import corrections as queries
 from thapsang.domain.billing.types import CorrectionChangedError, CorrectionStateError, CorrectionView
 from thapsang.domain.ledger import bulk as ledger
 from thapsang.domain.payments import bulk as payments
-from thapsang.journeys.correct_bills.deriving import Looked, derive, unit_key
 from thapsang.kit.audit.operations import Person
 from thapsang.kit.bulk.copy import bulk_connection, url
 from thapsang.kit.db.transactions import transaction

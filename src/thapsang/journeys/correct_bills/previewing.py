@@ -9,6 +9,7 @@ from datetime import date, datetime
 import polars as pl
 
 from thapsang.domain.billing import bulk as billing
+from thapsang.domain.billing.bulk.deriving import Looked, derive
 from thapsang.domain.billing.operations import corrections as keeping
 from thapsang.domain.billing.queries import corrections as queries
 from thapsang.domain.billing.types import (
@@ -22,7 +23,6 @@ from thapsang.domain.billing.types import (
 from thapsang.domain.payments import queries as payments
 from thapsang.domain.tariffs import operations as versions
 from thapsang.domain.tariffs import queries as tariffs
-from thapsang.journeys.correct_bills.deriving import Looked, derive
 from thapsang.kit.audit.operations import Person
 from thapsang.kit.bulk.copy import bulk_connection
 from thapsang.kit.db.transactions import transaction

@@ -7,9 +7,22 @@ from dataclasses import dataclass
 import polars as pl
 
 from thapsang.domain.billing import bulk, queries
+from thapsang.domain.billing.bulk.comparing import LINE_KEY
 from thapsang.domain.billing.bulk.computing import Computed, compute
-from thapsang.domain.billing.types import BillDetail, LineView, UnknownBillError, bill_code
+from thapsang.domain.billing.bulk.deriving import derive
+from thapsang.domain.billing.bulk.finals import compute_final
+from thapsang.domain.billing.queries.corrections import followers_of, links_of
+from thapsang.domain.billing.types import (
+    BillDetail,
+    BillingError,
+    LineView,
+    LinkView,
+    UnknownBillError,
+    bill_code,
+)
+from thapsang.domain.metering.types import BookPeriod
 from thapsang.domain.tariffs import queries as tariffs
+from thapsang.domain.tariffs.queries import UnreadablePolicyVersionError
 from thapsang.engines.rating import Reference, TariffBook
 from thapsang.kit.bulk.copy import bulk_connection
 
@@ -19,37 +32,111 @@ _LINE = ("kind", "tier", "band", "kwh", "price", "amount", "start", "end", "refe
 
 @dataclass(frozen=True)
 class Explanation:
-    """A bill as it was issued, its legal references, and how it differs from what its sources say now."""
+    """A bill as it was issued, its legal references, and how it differs from what its sources say now.
+
+    `link`: what a later bill follows and why; `later`: the bills that follow this one. `derived` says what was set
+    against the sources: the bill itself, the month as it stands with its later bills, or nothing (a bill that cancels
+    another, or a relief's).
+    """
 
     detail: BillDetail
     references: dict[int, Reference]
     policy_sha256: str
     policy_is_current: bool
     differences: tuple[str, ...]
+    link: LinkView | None = None
+    later: tuple[LinkView, ...] = ()
+    derived: str = "bill"
 
 
 def explain(*, bill_id: int) -> Explanation:
-    """Derive a bill again; raise UnknownBillError when there is none of this number."""
+    """Derive a bill again. Raises UnknownBillError, and BillingError when this release cannot read its tariffs."""
     detail = queries.bill(bill_id=bill_id)
     if detail is None:
         raise UnknownBillError(
             f"There is no bill {bill_code(bill_id)}: check the month and the supply point."
         )
-    book = tariffs.book_of(detail.policy_version_id)
-    computed = _derive(detail, book)
-    differences = _differences(detail, computed)
-    numbers = sorted({line.reference for line in detail.lines})
+    book = _book(detail)
+    link = links_of(bill_ids=[bill_id]).get(bill_id)
+    later = tuple(followers_of(bill_ids=[bill_id]).get(bill_id, ()))
+    derived = _what(link, later)
+    differences = _derived(detail, book, derived, link)
+    numbers = sorted({line.reference for line in detail.lines if line.kind != "relief"})
     return Explanation(
         detail, {number: book.reference(number) for number in numbers}, book.sha256,
-        book.sha256 == tariffs.current_book().sha256, tuple(differences),
+        book.sha256 == tariffs.current_book().sha256, tuple(differences), link, later, derived,
     )  # fmt: skip
 
 
-def _derive(detail: BillDetail, book: TariffBook) -> Computed:
+def _book(detail: BillDetail) -> TariffBook:
+    try:
+        return tariffs.book_of(detail.policy_version_id)
+    except UnreadablePolicyVersionError as error:
+        raise BillingError(
+            f"{detail.bill.code} cannot be derived: {error} `thapsang bills show` shows it as it was issued."
+        ) from error
+
+
+def _what(link: LinkView | None, later: tuple[LinkView, ...]) -> str:
+    """Say what can be set against the sources: a bill that was corrected only together with its later bills."""
+    if link and (
+        link.kind == "cancels" or (not link.origin.startswith("correction:") and link.kind != "final")
+    ):
+        return "nothing"
+    corrected = any(one.origin.startswith("correction:") for one in later)
+    return "month" if corrected or (link and link.kind == "adjusts") else "bill"
+
+
+def _derived(detail: BillDetail, book: TariffBook, what: str, link: LinkView | None) -> list[str]:
+    if what == "nothing":
+        return []
     bill = detail.bill
-    with bulk_connection() as link:
-        number, day = bulk.book_of_point(link, point=bill.supply_point_id)
-        return compute(link, book=book, period=bill.period, books={day: [number]}, only=bill.supply_point_id)
+    with bulk_connection() as read:
+        number, day = bulk.book_of_point(read, point=bill.supply_point_id)
+        if what == "month":
+            points = pl.Series("point", [bill.supply_point_id], pl.Int64)
+            looked = derive(
+                read, period=bill.period, book_id=number, reading_day=day, points=points,
+                version=_newest_version(detail, link),
+            )  # fmt: skip
+            return _month_differences(looked.compared.rows, looked.compared.lines)
+        if link and link.kind == "final":
+            dates = BookPeriod(bill.start, bill.end)
+            computed = compute_final(
+                read, book=book, point=bill.supply_point_id, book_id=number, agreement_id=bill.agreement_id,
+                dates=dates,
+            )  # fmt: skip
+        else:
+            computed = compute(
+                read, book=book, period=bill.period, books={day: [number]}, only=bill.supply_point_id
+            )
+    return _differences(detail, computed)
+
+
+def _newest_version(detail: BillDetail, link: LinkView | None) -> int:
+    """Return the policy version of the last correction of the month: the month stands by that."""
+    main = link.of_bill_id if link and link.kind == "adjusts" and link.of_bill_id else detail.bill.id
+    later = [
+        one for one in followers_of(bill_ids=[main]).get(main, ()) if one.origin.startswith("correction:")
+    ]
+    last = queries.bill(bill_id=later[-1].bill_id) if later else None
+    return last.policy_version_id if last else detail.policy_version_id
+
+
+def _month_differences(rows: pl.DataFrame, lines: pl.DataFrame) -> list[str]:
+    """Tell how the month as it stands, later bills included, differs from what its sources say."""
+    found = []
+    for row in rows.iter_rows(named=True):
+        if row["code"]:
+            return [f"The month cannot be derived now: {row['code']} {row['detail']}"]
+        found += [
+            f"month's {name}: billed {row[f'old_{name}']}, derived {row[f'new_{name}']}"
+            for name in ("kwh", "kvarh", "net", "vat", "total") if row[f"old_{name}"] != row[f"new_{name}"]
+        ]  # fmt: skip
+    if lines.height:
+        told = lines.select(LINE_KEY[:4]).row(0)
+        found.append(f"{lines.height} lines of the month differ, the first: {told}")
+    return found
 
 
 def _differences(detail: BillDetail, computed: Computed) -> list[str]:

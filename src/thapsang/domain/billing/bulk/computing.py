@@ -8,6 +8,7 @@ from datetime import date
 import polars as pl
 import pyarrow as pa
 
+from thapsang.domain.billing.bulk.ended import ended_agreements, without_ended
 from thapsang.domain.billing.bulk.posting import points_of_books
 from thapsang.domain.customers import bulk as customers
 from thapsang.domain.metering import bulk as metering
@@ -66,6 +67,7 @@ def compute(
     points = pl.DataFrame(points_of_books(link, book_ids=numbers))
     usage, issues = metering.usage_of_points(link, points=points, days=books, period=period)
     terms = _terms(link, points, books, period)
+    usage, terms = without_ended(usage, terms, ended_agreements(link, period=period))
     if billed is not None and len(billed):
         new = ~pl.col("point").is_in(billed.implode())
         usage, issues, terms = (table.filter(new) for table in (usage, issues, terms))

@@ -22,6 +22,19 @@ def open_period(*, period: date) -> bool:
 
 
 @transaction_required
+def open_month(*, period: date, policy_version_id: int, book_id: int, at: datetime) -> int:
+    """Find the month's run, or open the month for final bills before its run begins; return the run's id.
+
+    Until the transaction ends no start of the run prepares it, and no worker bills this reading book.
+    """
+    opened = BillRun(period=period, policy_version_id=policy_version_id, started_at=at, status="opened")
+    BillRun.objects.bulk_create([opened], ignore_conflicts=True)
+    run = BillRun.objects.select_for_update().get(period=period)
+    BillRunBook.objects.select_for_update().filter(run_id=run.pk, book_id=book_id).first()
+    return run.pk
+
+
+@transaction_required
 def open_run(*, period: date, policy_version_id: int, at: datetime) -> tuple[int, int]:
     """Open the month's run, or find it, and lock it until the transaction ends; return id and policy version.
 
@@ -31,6 +44,9 @@ def open_run(*, period: date, policy_version_id: int, at: datetime) -> tuple[int
         [BillRun(period=period, policy_version_id=policy_version_id, started_at=at)], ignore_conflicts=True
     )
     run = BillRun.objects.select_for_update().get(period=period)
+    if run.status == "opened":  # only final bills so far, each with tariffs of its own: the run begins now
+        run.status, run.policy_version_id, run.started_at = "running", policy_version_id, at
+        run.save(update_fields=["status", "policy_version", "started_at"])
     return run.pk, run.policy_version_id
 
 

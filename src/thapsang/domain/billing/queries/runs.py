@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from django.db import connection
-from django.db.models import Count, F, Q, Sum
+from django.db.models import Count, F, Q, QuerySet, Sum
 
 from thapsang.domain.billing.models import BillRun, BillRunBook
 from thapsang.domain.billing.types import PERIOD_FACTOR, CategoryTotal, Progress, RunView, yymm
@@ -13,14 +13,18 @@ from thapsang.domain.billing.types import PERIOD_FACTOR, CategoryTotal, Progress
 _FIELDS = ("id", "period", "status", "policy_version_id", "started_at", "finished_at", "totals")
 
 
+def _begun() -> QuerySet[BillRun]:
+    return BillRun.objects.exclude(status="opened")
+
+
 def runs(*, limit: int = 24) -> list[RunView]:
-    """Return the bill runs, the newest month first."""
-    return [RunView(*row) for row in BillRun.objects.order_by("-period").values_list(*_FIELDS)[:limit]]
+    """Return the bill runs, the newest month first; months with final bills only are not begun."""
+    return [RunView(*row) for row in _begun().order_by("-period").values_list(*_FIELDS)[:limit]]
 
 
 def run(*, period: date) -> RunView | None:
     """Return a month's bill run, or None."""
-    row = BillRun.objects.filter(period=period).values_list(*_FIELDS).first()
+    row = _begun().filter(period=period).values_list(*_FIELDS).first()
     return RunView(*row) if row else None
 
 

@@ -8,6 +8,7 @@ from thapsang.domain.customers.queries.consenting import (
 )
 from thapsang.domain.customers.queries.places import Place, places_question
 from thapsang.domain.customers.queries.register import (
+    agreement_end,
     consents,
     contact_points,
     customer,
@@ -27,6 +28,7 @@ __all__ = [
     "ConsentText",
     "ConsentTextError",
     "Place",
+    "agreement_end",
     "consent_texts",
     "consented_phones",
     "consents",

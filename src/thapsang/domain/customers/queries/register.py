@@ -9,7 +9,14 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from thapsang.domain.customers.models import AgreementTerm, Consent, ContactPoint, Customer, Note
+from thapsang.domain.customers.models import (
+    AgreementTerm,
+    Consent,
+    ContactPoint,
+    Customer,
+    Note,
+    SupplyAgreement,
+)
 from thapsang.domain.customers.types import (
     ConsentView,
     ContactPointView,
@@ -119,6 +126,11 @@ def terms(*, agreement_id: int) -> list[TermView]:
         )
         for row, end in zip(kept, [*ends, None], strict=False)
     ]  # fmt: skip
+
+
+def agreement_end(*, agreement_id: int) -> date | None:
+    """Return the first day without an agreement, or None while it has no end."""
+    return SupplyAgreement.objects.values_list("end", flat=True).get(pk=agreement_id)
 
 
 def contact_points(*, customer_id: int) -> list[ContactPointView]:

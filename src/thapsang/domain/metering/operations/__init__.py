@@ -10,6 +10,7 @@ from thapsang.domain.metering.operations.importing import (
     queue_file,
     run_import,
 )
+from thapsang.domain.metering.operations.interim import read_between
 from thapsang.domain.metering.operations.meters import (
     MeterWorkError,
     NewMeter,
@@ -36,6 +37,7 @@ __all__ = [
     "import_file",
     "install_meter",
     "queue_file",
+    "read_between",
     "remove_meter",
     "replace_meter",
     "run_import",

@@ -1,25 +1,22 @@
-"""One month of one reading book derived again, by the tariffs of its run or by today's."""
+"""One month of some points of one reading book derived again, set against what stands."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
 
 import polars as pl
 
-from thapsang.domain.billing import queries
 from thapsang.domain.billing.bulk.comparing import Compared, compare
 from thapsang.domain.billing.bulk.computing import compute
 from thapsang.domain.billing.bulk.standing import standing
+from thapsang.domain.billing.queries.runs import run as run_of
 from thapsang.domain.billing.types import BillingError, PeriodError
 from thapsang.domain.tariffs import queries as tariffs
 from thapsang.domain.tariffs.queries import UnreadablePolicyVersionError
 from thapsang.engines.rating import Reference, TariffBook
-
-if TYPE_CHECKING:
-    from adbc_driver_manager.dbapi import Connection
+from thapsang.kit.bulk.copy import Link
 
 
 @dataclass(frozen=True)
@@ -44,14 +41,14 @@ def unit_key(period: date, book_id: int) -> str:
 
 
 def derive(
-    link: Connection, *, period: date, book_id: int, reading_day: int, points: pl.Series, version: int | None
+    link: Link, *, period: date, book_id: int, reading_day: int, points: pl.Series, version: int | None
 ) -> Looked:
     """Derive a month of some points of one book again and compare it with what stands; writes nothing.
 
     `version` is the policy version to rate with, None for the run's own. Raises PeriodError when the month was
     never billed, BillingError when the version cannot be read by this release.
     """
-    run = queries.run(period=period)
+    run = run_of(period=period)
     if run is None:
         raise PeriodError(
             f"{period:%Y-%m} was never billed: there is nothing to correct. Leave the month out."
