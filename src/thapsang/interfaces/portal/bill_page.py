@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from django.utils.translation import get_language, gettext
 
 from thapsang.domain.billing import queries as billing
+from thapsang.domain.billing.queries.corrections import links_of
 from thapsang.domain.billing.types import BillDetail, bill_code, parts
 from thapsang.domain.customers import queries as customers
 from thapsang.domain.metering import queries as metering
@@ -38,6 +39,8 @@ class BillRow:
     bill: BillView
     code: str
     paid: int
+    follows: str = ""
+    """What a later bill is and which it follows, in words; empty for a regular bill."""
 
     @property
     def left(self) -> int:
@@ -71,7 +74,11 @@ class BillPage:
 def rows(bills: list[BillView]) -> list[BillRow]:
     """Put what was paid beside each bill, in one query."""
     paid = payments.paid_of(bill_ids=[bill.id for bill in bills]) if bills else {}
-    return [BillRow(bill, bill_code(bill.id), paid.get(bill.id, 0)) for bill in bills]
+    links = links_of(bill_ids=[bill.id for bill in bills])
+    return [
+        BillRow(bill, bill_code(bill.id), paid.get(bill.id, 0), bill_words.follows(links.get(bill.id)))
+        for bill in bills
+    ]
 
 
 def told_bill(*, bill_id: int, phone_index: bytes) -> ToldBill | None:
@@ -98,12 +105,14 @@ def bill_page(told: ToldBill) -> BillPage:
     bill = told.own.bill
     month = bill.period.replace(day=1)
     by_month = {row.month.replace(day=1): row.kwh for row in told.usage}
+    follows = bill_words.follows(links_of(bill_ids=[bill.id]).get(bill.id))
     return BillPage(
-        row=BillRow(bill, bill_code(bill.id), told.own.paid),
+        row=BillRow(bill, bill_code(bill.id), told.own.paid, follows),
         point=told.place,
-        used=bill_words.used(month, bill.kwh, by_month.get(_month_after(month, -1)), bill.category),
-        year_ago=bill_words.a_year_ago(month, bill.kwh, by_month),
-        each_day=bill_words.each_day(bill.kwh, bill.total, (bill.end - bill.start).days),
+        used=follows
+        or bill_words.used(month, bill.kwh, by_month.get(_month_after(month, -1)), bill.category),
+        year_ago="" if follows else bill_words.a_year_ago(month, bill.kwh, by_month),
+        each_day="" if follows else bill_words.each_day(bill.kwh, bill.total, (bill.end - bill.start).days),
         stretches=bill_words.stretches(told.detail.lines, bill.net, laws_of(told.detail)),
         bars=bill_words.year_of(month, told.usage),
     )
@@ -124,6 +133,7 @@ def shown(page: BillPage, *, address: str, today: date) -> dict[str, Value]:
         "month": words.month(bill.period),
         "total": words.dong(bill.total),
         "left": words.dong(left) if left else "",
+        "below": bill.total < 0,
         "paid": words.dong(row.paid) if row.paid else "",
         "due": words.day(bill.due_on),
         "late": bool(left) and bill.due_on < today,

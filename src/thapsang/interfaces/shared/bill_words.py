@@ -12,7 +12,7 @@ from typing import Protocol
 
 from django.utils.translation import gettext
 
-from thapsang.domain.billing.types import LineView
+from thapsang.domain.billing.types import LineView, LinkView
 from thapsang.interfaces.shared import words
 from thapsang.interfaces.shared.charts import MonthBar
 
@@ -79,6 +79,19 @@ class Stretch:
     start: date
     end: date
     lines: list[ShownLine]
+
+
+def follows(link: LinkView | None) -> str:
+    """Name a later bill by what it follows: "Hóa đơn điều chỉnh của HD2610-000000123."; empty for a regular one."""
+    if link is None:
+        return ""
+    texts = {
+        "adjusts": gettext("Hóa đơn điều chỉnh của %(code)s."),
+        "cancels": gettext("Hóa đơn hủy %(code)s."),
+        "replaces": gettext("Hóa đơn thay thế %(code)s."),
+        "final": gettext("Hóa đơn chấm dứt hợp đồng."),
+    }
+    return texts[link.kind] % {"code": link.of_code}
 
 
 def stretches(lines: Sequence[LineView], net: int, laws: Mapping[int, Law]) -> list[Stretch]:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from thapsang.domain.billing import queries as billing
+from thapsang.domain.billing.queries import corrections as billing_links
 from thapsang.domain.billing.types import UnknownBillError, bill_id_of
 from thapsang.domain.customers import operations as register
 from thapsang.domain.customers import queries as customers
@@ -25,7 +26,7 @@ from thapsang.domain.payments.types import PaymentError
 from thapsang.domain.tariffs import queries as tariffs
 from thapsang.interfaces.console.desks import CUSTOMER_READERS, act, display_name, language, page
 from thapsang.interfaces.console.listing import csv_file
-from thapsang.interfaces.shared import words
+from thapsang.interfaces.shared import bill_words, words
 from thapsang.journeys import collect_at_counter
 from thapsang.kit.audit.operations import record
 from thapsang.kit.db.transactions import transaction
@@ -89,7 +90,8 @@ def _page(request: HttpRequest, found: CustomerView, status: int = 200, **extra:
     owed = payments.outstanding(customer_id=found.id)
     values = {
         "customer": found, "points": [_point(point) for point in points], "owed": owed, "today": today,
-        "bills": bills, "open": {due.bill_id: due.open for due in owed.dues},
+        "bills": bills, "follows": _follows([bill.id for bill in bills]),
+        "open": {due.bill_id: due.open for due in owed.dues},
         "payments": payments.payments_of(customer_id=found.id, limit=PAYMENTS), "channels": CHANNELS,
         "contacts": customers.contact_points(customer_id=found.id), "kinds": KINDS, "registers": REGISTERS,
         "notes": customers.notes(customer_id=found.id), "slip": uuid.uuid4().hex, **extra,
@@ -97,7 +99,15 @@ def _page(request: HttpRequest, found: CustomerView, status: int = 200, **extra:
     return page(request, "console/customer.html", "customers", values, status)
 
 
-CHANNELS = {"gateway": lazy("thẻ, ví"), "bank": lazy("ngân hàng"), "counter": lazy("quầy")}
+def _follows(numbers: list[int]) -> dict[int, str]:
+    """Return for each later bill what it is, in words."""
+    links = billing_links.links_of(bill_ids=numbers)
+    return {number: bill_words.follows(link) for number, link in links.items()}
+
+
+CHANNELS = {
+    "gateway": lazy("thẻ, ví"), "bank": lazy("ngân hàng"), "counter": lazy("quầy"), "note": lazy("hóa đơn giảm"),
+}  # fmt: skip
 REGISTERS = {
     "total": lazy("tổng"), "normal": lazy("bình thường"), "peak": lazy("cao điểm"),
     "offpeak": lazy("thấp điểm"), "reactive": lazy("phản kháng"),
@@ -170,7 +180,12 @@ def bill(request: HttpRequest, code: str, bill_code: str) -> HttpResponse:
     version = detail.policy_version_id
     law = tariffs.citations(policy_version_id=version, language=language())
     paid = payments.paid_of(bill_ids=[detail.bill.id])[detail.bill.id]
-    values = {"customer": found, "bill": detail.bill, "lines": detail.lines, "law": law, "paid": paid}
+    later = billing_links.followers_of(bill_ids=[detail.bill.id]).get(detail.bill.id, [])
+    values = {
+        "customer": found, "bill": detail.bill, "lines": detail.lines, "law": law, "paid": paid,
+        "link": billing_links.links_of(bill_ids=[detail.bill.id]).get(detail.bill.id), "later": later,
+        "follows": _follows([detail.bill.id, *(one.bill_id for one in later)]),
+    }  # fmt: skip
     return page(request, "console/bill.html", "customers", values)
 
 
