@@ -18,8 +18,10 @@ from babel.messages.pofile import read_po, write_po
 from django.utils.translation.template import templatize
 
 SOURCE = Path(__file__).resolve().parents[1] / "src/thapsang"
-FOLDERS = ("interfaces/portal", "interfaces/shared")
+FOLDERS = ("interfaces/portal", "interfaces/shared", "interfaces/console")
 PO = SOURCE / "interfaces/shared/locale/en/LC_MESSAGES/django.po"
+WAITING = ("correction", "invoice", "relief")
+"""Pages of the console, by the beginning of their files' names, whose English is still to be written."""
 KEYWORDS = {"gettext": None, "_": None, "gettext_lazy": None, "ngettext": (1, 2), "pgettext": ((1, "c"), 2)}
 
 
@@ -43,7 +45,7 @@ def collect(folders: tuple[str, ...] = FOLDERS) -> Catalog:
             if path.suffix not in {".html", ".py"}:
                 continue
             text = path.read_text(encoding="utf-8")
-            code = templatize(text) if path.suffix == ".html" else text
+            code = _flat(templatize(text)) if path.suffix == ".html" else text
             for line, function, messages, _ in extract_python(io.BytesIO(code.encode()), KEYWORDS, (), {}):
                 if function in KEYWORDS and messages:
                     plural = function == "ngettext" and isinstance(messages, tuple)
@@ -53,6 +55,11 @@ def collect(folders: tuple[str, ...] = FOLDERS) -> Catalog:
     return found
 
 
+def _flat(code: str) -> str:
+    """Take a template's indentation off: to Python it would be blocks that do not fit."""
+    return "\n".join(line.lstrip() for line in code.splitlines())
+
+
 def written() -> Catalog:
     """Return the English catalogue as written."""
     with PO.open("rb") as file:
@@ -60,12 +67,16 @@ def written() -> Catalog:
 
 
 def missing(folders: tuple[str, ...] = FOLDERS) -> list[str]:
-    """Return translatable strings without English."""
+    """Return translatable strings without English, but for those of pages that wait for it."""
     english = written()
-    wanted = (m.id for m in collect(folders) if m.id)
+    wanted = (m.id for m in collect(folders) if m.id and not all(_waits(path) for path, _ in m.locations))
     return [
         str(i) for i in wanted if i not in english or not english[i].string or "fuzzy" in english[i].flags
     ]
+
+
+def _waits(path: str) -> bool:
+    return path.startswith("interfaces/console/") and Path(path).name.startswith(WAITING)
 
 
 def compile_catalogue() -> bytes:

@@ -15,8 +15,10 @@ from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
+from thapsang.interfaces.console import reference_names
 from thapsang.kit.identity.access import Audience
 
 HTMX_INDICATORS = "'sha256-bsV5JivYxvGywDAZ22EZJKBFip65Ng9xoJVLbBg7bdo='"
@@ -27,6 +29,15 @@ View = Callable[..., Any]
 
 class ConsoleSite(UnfoldAdminSite):  # type: ignore[misc]
     """The admin site of the console."""
+
+    index_title = _("Dữ liệu gốc của hệ thống")
+
+    def register(self, model_or_iterable: Any, *args: Any, **options: Any) -> None:
+        """Register models, under the names of this desk."""
+        super().register(model_or_iterable, *args, **options)
+        models = model_or_iterable if isinstance(model_or_iterable, list | tuple) else [model_or_iterable]
+        for model in models:
+            reference_names.name(model)
 
     def admin_view(self, view: View, cacheable: bool = False) -> View:
         """Wrap a page with its content policy."""
