@@ -16,6 +16,7 @@ from thapsang.interfaces.shared import words
 
 WIDTH, HEIGHT = 360, 204
 LEFT, RIGHT, TOP, BOTTOM = 2, 2, 30, 46
+_A_LINE = 26
 _FITS = 3
 """Figures of a value that is no wider than its column and the gaps beside it."""
 
@@ -107,7 +108,9 @@ def _columns(bars: Sequence[MonthBar], scale: _Scale) -> str:
 def _label(bars: Sequence[MonthBar], index: int, scale: _Scale) -> str:
     """Write a column's value over it; a long one at the right edge also over the column it reaches above."""
     bar, last = bars[index], index == len(bars) - 1
-    value, over = words.number(bar.kwh or 0), min(scale.y(bar.kwh or 0), scale.y(bar.before or 0))
+    value, over, before = words.number(bar.kwh or 0), scale.y(bar.kwh or 0), scale.y(bar.before or 0)
+    if over - before < _A_LINE:
+        over = min(over, before)  # no room between the column and last year's line: over both
     anchor, x = "middle", scale.middle(index)
     if index == 0 and len(value) > _FITS:
         anchor, x = "start", LEFT
