@@ -68,7 +68,7 @@ def test_from_preview_to_issue_by_two_people() -> None:
     where = reverse("console:correction", args=[found.id])
     assert (answer.status_code, answer["Location"]) == (302, where)
     page = first.get(where).content.decode()
-    assert "người khác phải phát hành" in page and "Bậc 1" in page and found.reason in page
+    assert "người khác phải phát hành" in page and "Bậc 2" in page and found.reason in page
     refused = first.post(reverse("console:correction-issue", args=[found.id]), {"how": "adjust"})
     assert refused.status_code == 422 and "cần một người khác" in refused.content.decode()
     assert (

@@ -52,6 +52,7 @@ DESKS = (
     Desk("runs", "console:runs", _("Hóa đơn"), "bill", "b", frozenset(BILLING_READERS)),
     Desk("reliefs", "console:reliefs", _("Giảm tiền điện"), "cut", "g", frozenset({BILLING, ADMINISTRATOR, AUDITOR})),
     Desk("exceptions", "console:exceptions", _("Cần xử lý"), "flag", "x", frozenset(BILLING_READERS)),
+    Desk("corrections", "console:corrections", _("Điều chỉnh"), "bill", "d", frozenset(BILLING_READERS)),
     Desk("invoices", "console:invoices", _("Hóa đơn điện tử"), "file", "e", frozenset(INVOICE_READERS)),
     Desk("imports", "console:imports", _("Nhập chỉ số"), "inbox", "i", frozenset(BILLING_READERS)),
     Desk("audit", "console:audit", _("Nhật ký"), "book", "a", frozenset({AUDITOR})),
