@@ -8,7 +8,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection
+from django.db.transaction import atomic
 
 from thapsang.kit.db.embedded import EmbeddedServer, EmbeddedServerError
 from thapsang.kit.db.place import embedded_place, is_embedded
@@ -31,6 +32,17 @@ def test_it_is_postgresql_18_with_fsync_on() -> None:
         version = cursor.fetchone()
     assert version is not None
     assert version[0] == 18 if is_embedded() else version[0] >= 15
+
+
+@pytest.mark.django_db
+@pytest.mark.skipif(not is_embedded(), reason="a server of one's own logs as its owner wishes")
+def test_a_refused_row_does_not_stand_in_the_servers_log() -> None:
+    with pytest.raises(IntegrityError, match="twice"), atomic(), connection.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE person (name text, CONSTRAINT twice UNIQUE (name))")
+        cursor.execute("INSERT INTO person SELECT 'Nguyễn Thị Bí Mật ' || 7 FROM generate_series(1, 2)")
+    log = (embedded_place().data.parent / "postgres.log").read_text(errors="replace")
+    assert 'violates unique constraint "twice"' in log
+    assert "Bí Mật 7" not in log
 
 
 def test_a_server_whose_starter_was_killed_is_taken_over_and_stopped() -> None:

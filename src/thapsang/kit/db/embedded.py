@@ -131,6 +131,7 @@ def _settings(*, small: bool) -> dict[str, str]:
         "max_locks_per_transaction": "256",
         "timezone": "Asia/Ho_Chi_Minh",
         "log_min_messages": "warning",
+        "log_error_verbosity": "terse",  # the detail of a refused row is the row: names and addresses
         "jit": "off",
     }
 
