@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from thapsang.domain.billing import queries as billing
@@ -32,16 +32,18 @@ from thapsang.journeys import correct_bills
 from thapsang.kit.identity.access import Audience, allow
 
 STATUSES = {
-    "draft": lazy("bản thảo"), "issuing": lazy("đang phát hành"), "issued": lazy("đã phát hành"),
-    "withdrawn": lazy("đã bỏ"),
-}  # fmt: skip
+    "draft": gettext_lazy("bản thảo"),
+    "issuing": gettext_lazy("đang phát hành"),
+    "issued": gettext_lazy("đã phát hành"),
+    "withdrawn": gettext_lazy("đã bỏ"),
+}
 CODES = {
-    "not-billed": lazy("Kỳ này điểm đo chưa có hóa đơn"),
-    "no-bill-now": lazy("Dữ liệu nay không cho ra hóa đơn"),
-    "customer-changed": lazy("Khách hàng của hóa đơn không còn là chủ hợp đồng trong kỳ"),
-    "period-moved": lazy("Ngày ghi chỉ số của sổ đã đổi"),
-    "relief-over-bill": lazy("Tiền giảm trên hóa đơn lớn hơn tiền điện mới"),
-    "withdrawn": lazy("Đã bỏ"),
+    "not-billed": gettext_lazy("Kỳ này điểm đo chưa có hóa đơn"),
+    "no-bill-now": gettext_lazy("Dữ liệu nay không cho ra hóa đơn"),
+    "customer-changed": gettext_lazy("Khách hàng của hóa đơn không còn là chủ hợp đồng trong kỳ"),
+    "period-moved": gettext_lazy("Ngày ghi chỉ số của sổ đã đổi"),
+    "relief-over-bill": gettext_lazy("Tiền giảm trên hóa đơn lớn hơn tiền điện mới"),
+    "withdrawn": gettext_lazy("Đã bỏ"),
 }
 
 
