@@ -6,6 +6,7 @@ from pathlib import Path
 
 from django.conf import settings
 
+from thapsang.adapters.pkcs11 import Token
 from thapsang.adapters.seller_key import DemonstrationKey, KeyFile, NoKey
 from thapsang.adapters.sms_gateway import SmsGateway
 from thapsang.adapters.tax_authority import TaxService
@@ -36,6 +37,9 @@ def _key_opener() -> KeyOpener:
     named = settings.INVOICE_KEY
     if named["file"]:
         return KeyFile(Path(named["file"]), Path(named["password_file"]) if named["password_file"] else None)
+    if named["token"]:
+        pin = Path(named["pin_file"] or "THAPSANG_INVOICE_PIN_FILE")
+        return Token(Path(named["token"]), named["token_label"], named["token_key"], pin)
     if settings.PRODUCTION:
         return NoKey()
     return DemonstrationKey(settings.FILES.parent / "keys", current_policy().seller.tax_code)

@@ -15,6 +15,7 @@ import typer
 from django.conf import settings
 from django.db import DatabaseError, OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
 from packaging.version import Version
 from rich.console import Console
 from rich.table import Table
@@ -23,6 +24,7 @@ from thapsang.domain.tariffs import queries as tariffs
 from thapsang.engines.rating import PolicyError
 from thapsang.interfaces.cli.database import database
 from thapsang.interfaces.cli.refusing import NO_ANSWER
+from thapsang.journeys.watch_key import key_state
 from thapsang.kit.db.place import ROOT
 
 MINIMUM_SERVER = 16
@@ -111,6 +113,14 @@ def _policies() -> Finding:
     return Finding("policies", True, f"{settings.DISTRIBUTOR} {book.sha256[:12]}")
 
 
+def _signing_key() -> Finding:
+    state = key_state(at=timezone.now())
+    if state.problem:
+        return Finding("signing key", False, state.problem, "See docs/operations/invoices.md.")
+    seen = f"{state.subject}: {state.days_left} days left"
+    return Finding("signing key", state.notice is None, seen, "Renew the certificate with its provider now.")
+
+
 def _files() -> Finding:
     folder = settings.FILES
     folder.mkdir(parents=True, exist_ok=True)
@@ -146,7 +156,7 @@ def _addresses() -> Finding:
 
 
 CHECKS: list[Callable[[], Finding]] = [
-    _python, _packages, _server, _durability, _encoding, _migrations, _policies, _files, _secrets,
+    _python, _packages, _server, _durability, _encoding, _migrations, _policies, _files, _secrets, _signing_key,
     _addresses,
 ]  # fmt: skip
 
