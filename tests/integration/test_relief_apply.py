@@ -96,6 +96,10 @@ def test_each_customer_gets_one_adjusting_bill_with_the_resolution_on_its_line()
     assert sum(line[4] for line in lines) == sum(relief for relief, _ in wanted.values())
     references = queries.references(version_id=version)
     assert {references[line[6]].article for line in lines} == {"Điều 1", "Điều 2"}
+    adjusting = rows("SELECT id FROM billing_bill WHERE id % 10 = 1 LIMIT 1")[0][0]
+    law = queries.citations_of_bill(bill_id=adjusting, language="vi")[1]
+    assert law.text == "Nghị quyết storm, Điều 1"
+    assert queries.citations_of_bill(bill_id=adjusting - 1, language="vi") == {}
     balances_are_those_of_the_bills()
     entries = rows("SELECT a.code, sum(e.amount) FROM ledger_entry e JOIN ledger_journal j ON j.id = e.journal_id "
                    "JOIN ledger_account a ON a.id = e.account_id WHERE j.kind = 'relief' AND a.chart <> '131' "

@@ -15,6 +15,7 @@ from thapsang.domain.billing.types import BillDetail, bill_code, parts
 from thapsang.domain.customers import queries as customers
 from thapsang.domain.metering import queries as metering
 from thapsang.domain.payments import queries as payments
+from thapsang.domain.reliefs import queries as reliefs
 from thapsang.domain.tariffs import queries as tariffs
 from thapsang.interfaces.shared import bill_words, words
 from thapsang.interfaces.shared.charts import MonthBar, month_chart, month_table, share_bar
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from thapsang.domain.customers.queries import Place
     from thapsang.domain.metering.queries import MonthUsage
     from thapsang.domain.payments.types import OwnBill
-    from thapsang.domain.tariffs.types import Citation
     from thapsang.interfaces.shared.blanks import Value
 
 MONTHS = 25
@@ -118,9 +118,14 @@ def bill_page(told: ToldBill) -> BillPage:
     )
 
 
-def laws_of(detail: BillDetail) -> Mapping[int, Citation]:
-    """Return the legal references of the tariff book a bill was rated with, in the reader's language."""
-    return tariffs.citations(policy_version_id=detail.policy_version_id, language=get_language() or "vi")
+def laws_of(detail: BillDetail) -> Mapping[int, bill_words.Law]:
+    """Return the legal references of a bill in the reader's language: of prices, and (below zero) of reliefs."""
+    language = get_language() or "vi"
+    prices = tariffs.citations(policy_version_id=detail.policy_version_id, language=language)
+    if not any(line.kind == bill_words.RELIEF for line in detail.lines):
+        return prices
+    found = reliefs.citations_of_bill(bill_id=detail.bill.id, language=language)
+    return {**prices, **{-number: law for number, law in found.items()}}
 
 
 def shown(page: BillPage, *, address: str, today: date) -> dict[str, Value]:

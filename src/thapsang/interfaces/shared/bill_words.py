@@ -16,6 +16,7 @@ from thapsang.domain.billing.types import LineView, LinkView
 from thapsang.interfaces.shared import words
 from thapsang.interfaces.shared.charts import MonthBar
 
+RELIEF = "relief"
 HOUSEHOLD = frozenset({"residential", "residential-prepaid", "tenant"})
 
 
@@ -55,6 +56,8 @@ class ShownLine:
     measured: bool
     """False for reactive power, where kWh and price say nothing to a reader."""
     law: Law | None
+    relief: bool = False
+    """True for what a resolution took off."""
 
     @property
     def each(self) -> str:
@@ -68,7 +71,9 @@ class ShownLine:
 
     @property
     def because(self) -> str:
-        """The law behind the price, in one sentence; empty when none is known."""
+        """The law behind the price or the relief, in one sentence; empty when none is known."""
+        if self.law and self.relief:
+            return gettext("Giảm theo %(law)s.") % {"law": self.law.text}
         return gettext("Giá theo %(law)s.") % {"law": self.law.text} if self.law else ""
 
 
@@ -95,7 +100,10 @@ def follows(link: LinkView | None) -> str:
 
 
 def stretches(lines: Sequence[LineView], net: int, laws: Mapping[int, Law]) -> list[Stretch]:
-    """Group the lines by their days and put each into words."""
+    """Group the lines by their days and put each into words.
+
+    `laws` by number: those of prices as the lines cite them, those of reliefs below zero (another book's numbers).
+    """
     found: dict[tuple[date, date], list[LineView]] = {}
     for line in lines:
         found.setdefault((line.start, line.end), []).append(line)
@@ -113,12 +121,15 @@ def _shown(line: LineView, index: int, count: int, net: int, laws: Mapping[int, 
         price=line.price,
         amount=line.amount,
         share=line.amount / net if net else 0.0,
-        measured=line.kind != "reactive",
-        law=laws.get(line.reference),
+        measured=line.kind not in {"reactive", RELIEF},
+        law=laws.get(-line.reference if line.kind == RELIEF else line.reference),
+        relief=line.kind == RELIEF,
     )
 
 
 def _name(line: LineView) -> str:
+    if line.kind == RELIEF:
+        return gettext("Giảm tiền điện")
     if line.kind == "tier":
         return gettext("Bậc %(tier)s") % {"tier": line.tier}
     if line.kind == "band":
@@ -140,6 +151,8 @@ def _said(line: LineView, index: int, count: int) -> str:
         }.get(line.band, "%(kwh)s") % {"kwh": amount}
     if line.kind == "reactive":
         return gettext("Tiền mua công suất phản kháng")
+    if line.kind == RELIEF:
+        return gettext("Tiền điện được giảm") if line.amount <= 0 else gettext("Thu hồi tiền điện đã giảm")
     if line.kind != "tier" or count == 1:
         return gettext("%(kwh)s, mọi kWh cùng một giá") % {"kwh": amount}
     if index == 0:

@@ -28,7 +28,8 @@ _SUMMED = ("kwh", "kvarh", "net", "vat")
 _SQL = {"point": "supply_point_id AS point", "end": '"end"'}
 _LATER = (
     "SELECT l.kind, {columns} FROM billing_billlink l JOIN billing_bill_{month:04d} b ON b.id = l.bill_id "
-    "WHERE l.bill_id BETWEEN {low} AND {high} AND NOT starts_with(l.origin, 'relief:') ORDER BY b.id"
+    "WHERE l.bill_id BETWEEN {low} AND {high} AND NOT starts_with(l.origin, 'relief:') "
+    "AND NOT EXISTS (SELECT FROM billing_finalbill f WHERE f.bill_id = l.of_bill_id) ORDER BY b.id"
 )
 
 
@@ -88,7 +89,8 @@ def issued_lines(
         f'SELECT (l.bill_id / 10) % 1000000000 AS point, l.kind, l.tier, l.band, l.kwh, l.price, l.start, l."end" '  # noqa: S608
         f"FROM billing_billline_{yymm(period):04d} l WHERE {chosen} AND (l.bill_id % 10 = 0 OR l.bill_id IN "
         f"(SELECT bill_id FROM billing_billlink WHERE bill_id BETWEEN {first} AND {last} "
-        "AND NOT starts_with(origin, 'relief:'))) ORDER BY l.bill_id, l.line_no"
+        "AND NOT starts_with(origin, 'relief:') AND NOT EXISTS (SELECT FROM billing_finalbill f "
+        "WHERE f.bill_id = of_bill_id))) ORDER BY l.bill_id, l.line_no"
     )
     return pl.DataFrame(fetch(link, sql), schema=LINES)
 

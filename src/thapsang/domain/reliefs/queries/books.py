@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
 
 from django.conf import settings
 
-from thapsang.domain.reliefs.models import BookVersion, Programme
+from thapsang.domain.reliefs.models import BookVersion, Grant, Programme
 from thapsang.domain.reliefs.types import FORMAT, UnknownVersionError
 from thapsang.engines.policies import Content, PolicyError, Reference, read_folder, read_text
 from thapsang.engines.rating import TariffBook
@@ -116,6 +117,29 @@ def book_of(version_id: int, tariffs: TariffBook) -> ReliefBook:
         raise UnknownVersionError(
             f"Relief book version {version_id} no longer fits the tariffs: {error}"
         ) from error
+
+
+@dataclass(frozen=True)
+class ReliefLaw:
+    """The resolution behind a relief in plain words; `doubt` is empty when nothing is uncertain."""
+
+    text: str
+    doubt: str
+
+
+def citations_of_bill(*, bill_id: int, language: str) -> dict[int, ReliefLaw]:
+    """Return the legal references of an adjusting bill's relief lines by number; empty for any other bill."""
+    version = (
+        Grant.objects.filter(adjusting_bill_id=bill_id, bill_id=bill_id // 10 * 10)
+        .values_list("batch__version_id", flat=True)
+        .first()
+    )
+    if version is None:
+        return {}
+    found = references(version_id=version)
+    if language.startswith("en"):
+        return {number: ReliefLaw(law.citation_en, law.doubt_en) for number, law in found.items()}
+    return {number: ReliefLaw(law.citation, law.doubt) for number, law in found.items()}
 
 
 def references(*, version_id: int) -> dict[int, Reference]:
