@@ -19,6 +19,7 @@ class Job:
     issued_on: date
     due_on: date
     group_books: int
+    workers: int
     revenue: int
     vat: int
     policy: dict[str, Any]

@@ -131,7 +131,7 @@ def _prepare(period: date, workers: int, at: datetime, *, again: bool) -> tuple[
     group = max(1, min(GROUP_POINTS, points // (4 * workers)) * waiting // max(points, 1))
     job = Job(
         url=url(), run_id=run_id, period=period, at=at, issued_on=issued_on, due_on=policy.due_on(issued_on),
-        group_books=group, revenue=accounts[0], vat=accounts[1], policy=content,
+        group_books=group, workers=workers, revenue=accounts[0], vat=accounts[1], policy=content,
     )  # fmt: skip
     return job, waiting, points
 

@@ -77,7 +77,9 @@ def work(
     book = book_from_content(job.policy)
     with Links.open(job.url) as links:
         while not (orphaned and orphaned()):
-            claimed = billing.claim_books(links.write, run_id=job.run_id, limit=job.group_books)
+            claimed = billing.claim_books(
+                links.write, run_id=job.run_id, limit=job.group_books, sharers=job.workers
+            )
             if claimed:
                 _bill_or_single_out(links, job, book, claimed)
             elif not _held_by_others(links, job):

@@ -21,17 +21,22 @@ class ClaimedBook:
     passes: int
 
 
-def claim_books(link: Link, *, run_id: int, limit: int) -> list[ClaimedBook]:
+def claim_books(link: Link, *, run_id: int, limit: int, sharers: int = 1) -> list[ClaimedBook]:
     """Lock up to `limit` waiting books of a run that nobody else holds; empty when there are none.
 
+    Among several `sharers` the portions shrink towards the end, so that all of them end at about the same time.
     The lock ends with the transaction, so a process that dies gives its books back by dying.
     """
+    left = f"(SELECT count(*) FROM billing_billrunbook WHERE run_id = {int(run_id)} AND status = 'waiting')"  # noqa: S608
+    portion = (
+        limit if sharers == 1 else f"least({int(limit)}, greatest({-(-limit // 4)}, {left} / {2 * sharers}))"
+    )
     rows = fetch(
         link,
         "SELECT b.id, b.book_id, r.code, r.reading_day, b.passes FROM billing_billrunbook b "  # noqa: S608 - integers only
         "JOIN network_readingbook r ON r.id = b.book_id "
         f"WHERE b.run_id = {int(run_id)} AND b.status = 'waiting' ORDER BY b.book_id "
-        f"LIMIT {int(limit)} FOR NO KEY UPDATE OF b SKIP LOCKED",
+        f"LIMIT {portion} FOR NO KEY UPDATE OF b SKIP LOCKED",
     )
     return [ClaimedBook(**row) for row in rows.to_pylist()]
 
