@@ -4,7 +4,7 @@ The whole journey: columns read, numbers taken, invoices written and signed, pac
 committed, every guard in force. Counted is the processor time of the worker and of its PostgreSQL backends; the
 floor is the time raw signatures take with the same key, measured in rounds between books.
 
-    THAPSANG_DB_KEY=i python -m bench.invoices 20000
+    python -m bench.invoices 20000
 """
 
 from __future__ import annotations
