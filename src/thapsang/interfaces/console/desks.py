@@ -23,6 +23,7 @@ AUDITOR, ADMINISTRATOR = Audience.AUDITOR, Audience.ADMINISTRATOR
 EVERYBODY = tuple(sorted(STAFF))
 CUSTOMER_READERS = (BILLING, CASHIER, SERVICE, AUDITOR)
 BILLING_READERS = (BILLING, AUDITOR)
+RELIEF_READERS = (BILLING, ADMINISTRATOR, AUDITOR)
 INVOICE_READERS = (BILLING, AUDITOR, ADMINISTRATOR)
 
 ROLE_NAMES: dict[str, Promise] = {
@@ -50,7 +51,7 @@ DESKS = (
     Desk("home", "console:home", _("Hôm nay"), "lamp", "h", STAFF),
     Desk("customers", "console:customers", _("Khách hàng"), "user", "c", frozenset(CUSTOMER_READERS)),
     Desk("runs", "console:runs", _("Hóa đơn"), "bill", "b", frozenset(BILLING_READERS)),
-    Desk("reliefs", "console:reliefs", _("Giảm tiền điện"), "cut", "g", frozenset({BILLING, ADMINISTRATOR, AUDITOR})),
+    Desk("reliefs", "console:reliefs", _("Giảm tiền điện"), "cut", "g", frozenset(RELIEF_READERS)),
     Desk("exceptions", "console:exceptions", _("Cần xử lý"), "flag", "x", frozenset(BILLING_READERS)),
     Desk("corrections", "console:corrections", _("Điều chỉnh"), "bill", "d", frozenset(BILLING_READERS)),
     Desk("invoices", "console:invoices", _("Hóa đơn điện tử"), "file", "e", frozenset(INVOICE_READERS)),

@@ -19,10 +19,10 @@ def histogram(counts: Sequence[int], *, first: str, last: str, label: str) -> Sa
         for place, count in enumerate(counts)
     ]  # fmt: skip
     return format_html(
-        '<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}" focusable="false">{}'
-        '<line class="ground" x1="0" x2="{}" y1="{}" y2="{}"/><text class="month" x="0" y="{}">{}</text>'
-        '<text class="month" x="{}" y="{}" text-anchor="end">{}</text></svg>',
+        '<svg class="histogram" viewBox="0 0 {} {}" role="img" aria-label="{}" focusable="false">{}'
+        '<line x1="0" x2="{}" y1="{}" y2="{}"/><text x="0" y="{}">{}</text>'
+        '<text x="{}" y="{}" text-anchor="end">{}</text></svg>',
         WIDTH, HEIGHT, label,
-        format_html_join("", '<rect class="bar now" x="{}" y="{}" width="{}" height="{}" rx="2"/>', bars),
+        format_html_join("", '<rect x="{}" y="{}" width="{}" height="{}" rx="2"/>', bars),
         WIDTH, GROUND, GROUND, HEIGHT - 6, first, WIDTH, HEIGHT - 6, last,
     )  # fmt: skip

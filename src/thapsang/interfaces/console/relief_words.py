@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from django.utils.translation import gettext as _
 
+from thapsang.engines.relief import Finding, Rule
 from thapsang.engines.relief.book import Benefit, Group, Threshold, Validity
 from thapsang.interfaces.shared import words
 
@@ -78,4 +79,32 @@ def benefit(one: Benefit) -> str:
     return _("tiền mặt bằng %(kwh)s giá bậc %(tier)s, không trừ vào hóa đơn") % {
         "kwh": words.kwh(one.kwh),
         "tier": one.tier,
+    }
+
+
+def finding(one: Finding, rule: Rule) -> dict[str, object]:
+    """Say one condition of `why`: its name, what it wants and what it met."""
+    names = {
+        "valid": _("thời gian"), "category": _("mục đích sử dụng"), "voltage": _("cấp điện áp"), "use": _("dùng làm"),
+        "not-use": _("không dùng làm"), "list": _("có tên trong"), "not-list": _("không có tên trong"),
+        "above": _("trên mức"), "up-to": _("đến mức"), "first-of-programme": _("chưa được quy định trước"),
+        "not-barred": _("không bị chương trình khác loại"), "applied": _("đủ căn cứ để áp dụng"),
+    }  # fmt: skip
+    wanted, value = one.wanted, one.value
+    if one.name == "valid":
+        wanted = valid(rule.valid)
+    elif one.name == "category":
+        wanted = ", ".join(words.category(name) for name in wanted.split(", "))
+        value = words.category(value)
+    elif one.name in {"above", "up-to"}:
+        wanted = threshold(rule.threshold)
+        value = value.replace("limit", _("mức"))
+    elif one.name in {"first-of-programme", "not-barred", "applied"}:
+        wanted, value = _("có"), _("có") if one.holds else _("không")
+    return {
+        "name": names.get(one.name, one.name),
+        "group": one.group,
+        "holds": one.holds,
+        "wanted": wanted,
+        "value": value,
     }

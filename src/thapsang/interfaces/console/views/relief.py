@@ -22,12 +22,12 @@ from thapsang.domain.tariffs import queries as tariffs
 from thapsang.engines.rating import PolicyError
 from thapsang.engines.relief import Programme, ReliefBook
 from thapsang.interfaces.console import relief_words
-from thapsang.interfaces.console.desks import ADMINISTRATOR, AUDITOR, BILLING, act, language, page
+from thapsang.interfaces.console.desks import ADMINISTRATOR, BILLING, RELIEF_READERS, act, language, page
 from thapsang.interfaces.console.listing import csv_file, wants_csv
 from thapsang.kit.db.transactions import transaction
 from thapsang.kit.identity.access import allow
 
-READERS = (BILLING, ADMINISTRATOR, AUDITOR)
+READERS = RELIEF_READERS
 WRITERS = (BILLING, ADMINISTRATOR)
 MOST_BYTES = 1 << 20
 MOST_LIST_BYTES = 50 << 20
@@ -135,7 +135,10 @@ def _readable(book: ReliefBook, read: Programme) -> dict[str, Any]:
                 "valid": relief_words.valid(rule.valid) if rule.valid != read.valid else "",
                 "threshold": relief_words.threshold(rule.threshold), "what": relief_words.benefit(rule.what),
                 "who": [relief_words.group(group, names) for group in rule.who],
-                "doubts": [(doubt.confidence, getattr(doubt.words, tongue)) for doubt in rule.doubts.values()],
+                "doubts": [
+                    (doubt.confidence, getattr(doubt.words, tongue))
+                    for doubt in rule.doubts.values() if doubt not in read.doubts.values()
+                ],
             }
             for rule in read.rules
         ],

@@ -10,7 +10,6 @@ from typing import Any
 from django.core.cache import caches
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
@@ -19,7 +18,7 @@ from thapsang.domain.customers import queries as customers
 from thapsang.domain.reliefs import queries
 from thapsang.domain.reliefs.types import GRANTING, TAKING_BACK, BatchView, ReliefError, UnknownBatchError
 from thapsang.engines.rating import PolicyError
-from thapsang.interfaces.console import relief_pictures
+from thapsang.interfaces.console import relief_pictures, relief_words
 from thapsang.interfaces.console.desks import CUSTOMER_READERS, act, language, page
 from thapsang.interfaces.console.views.relief import READERS, WRITERS, programmes_named, reliefs_page, writes
 from thapsang.interfaces.shared import relief_jobs as jobs
@@ -215,17 +214,16 @@ def why(request: HttpRequest, code: str, month: str) -> HttpResponse:
         return page(request, "console/relief_why.html", "reliefs", values, 422)
     tongue = language()
     programmes = {one.code: getattr(one.name, tongue) for one in told.book.programmes}
-    names = {
-        (one.code, rule.code): getattr(rule.name, tongue)
-        for one in told.book.programmes
-        for rule in one.rules
-    }
+    rules = {(one.code, rule.code): rule for one in told.book.programmes for rule in one.rules}
+    shown = [(met, rules[met.programme, met.rule]) for met in told.why.rules]
     values = {
         "point": point, "code": code, "period": period, "told": told, "bill": bill_code(told.bill_id),
         "rules": [
-            {"rule": rule, "programme": programmes[rule.programme], "name": names[rule.programme, rule.rule]}
-            for rule in sorted(told.why.rules, key=lambda rule: not rule.granted)
+            {
+                "rule": met, "programme": programmes[met.programme], "name": getattr(rule.name, tongue),
+                "findings": [relief_words.finding(one, rule) for one in met.findings],
+            }
+            for met, rule in sorted(shown, key=lambda pair: not pair[0].granted)
         ],
-        "today": timezone.localdate(),
     }  # fmt: skip
     return page(request, "console/relief_why.html", "reliefs", values)
