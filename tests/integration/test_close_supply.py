@@ -50,7 +50,7 @@ def newcomer() -> tuple[int, str]:
 
 def enter(point: int, code: str, *, on: dt.date = THE_16TH, **more: Any) -> int:
     return close_supply.move_in(
-        supply_point_id=point, customer_code=code, number=f"N{point}", on=on, category="residential",
+        point_code=code_of(point), customer_code=code, number=f"N{point}", on=on, category="residential",
         reason="Nhận nhà", actor="nga", at=AT, **more,
     )  # fmt: skip
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+import psycopg
 import pytest
 from django.db import IntegrityError, connection
 from django.db import transaction as django_transaction
 
 from tests.factories import billing as world
 from tests.factories import metering as make
+from tests.integration.test_adjusting_bills import _adjust as adjust
 from thapsang.domain.billing import queries as bills
 from thapsang.domain.billing.operations import corrections as keeping
 from thapsang.domain.billing.queries import corrections as queries
@@ -29,6 +31,7 @@ from thapsang.domain.ledger import queries as ledger
 from thapsang.domain.metering import operations as metering
 from thapsang.domain.payments import queries as payments
 from thapsang.journeys import correct_bills, run_billing
+from thapsang.kit.bulk.copy import url
 from thapsang.kit.db.transactions import transaction
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -494,3 +497,20 @@ def test_terms_that_were_are_kept() -> None:
     ):
         with pytest.raises(customers.TermsError, match=told):
             correct(**wrong)
+
+
+def test_a_relief_stands_apart() -> None:
+    point = point_of(300)
+    bill_october()
+    regular = bill_id(OCTOBER, point)
+    with psycopg.connect(url()) as link:
+        adjust(link, regular, -50_000, -4_000)
+    read_again(point, 120)
+    found = preview(point)
+    [row] = queries.correction_rows(correction_id=found.id)
+    assert (row.old_kwh, row.relief_total) == (300, -54_000)
+    before = month_sum(point)
+    correct_bills.issue(correction_id=found.id, how="replace", actor=OTHER, at=AT)
+    assert month_sum(point) == before + found.total == row.new_total - 54_000
+    assert payments.outstanding(customer_id=owner(point)).owed == row.new_total - 54_000
+    assert run_billing.explain(bill_id=regular + 1).derived == "nothing"

@@ -33,6 +33,7 @@ from thapsang.journeys import run_billing
 app = typer.Typer(help="Bills: run a month, show, explain and check.", no_args_is_help=True)
 app.add_typer(corrections.app, name="correct")
 app.command()(closing.close)
+app.command("move-in")(closing.move_in)
 out = Console()
 errors = Console(stderr=True)
 
@@ -144,7 +145,9 @@ def _print_link(link: LinkView | None) -> None:
     """Say what a later bill follows, or by which it is followed, and why."""
     if link:
         why = "; ".join(text for text in (link.origin, link.reason, link.document) if text)
-        out.print(f"{bill_code(link.bill_id)} {link.kind} {link.of_code}: {why}", markup=False, highlight=False)
+        out.print(
+            f"{bill_code(link.bill_id)} {link.kind} {link.of_code}: {why}", markup=False, highlight=False
+        )
 
 
 @app.command()

@@ -60,6 +60,36 @@ def close(
     out.print(f"Agreement {done.agreement_number} ended on {done.ended_on}: {told}.", highlight=False)
 
 
+def move_in(
+    point: Annotated[str, typer.Argument(help="Code of the supply point.")],
+    customer: Annotated[str, typer.Option(help="Code of the customer who comes.")],
+    number: Annotated[str, typer.Option(help="Number of the new agreement.")],
+    on: Annotated[datetime, typer.Option("--on", formats=["%Y-%m-%d"], help="First day of the agreement.")],
+    category: Annotated[str, typer.Option(help="Tariff category.")],
+    reason: Reason,
+    household_quarters: Annotated[int, typer.Option(min=1, help="Households × 4.")] = 4,
+    voltage: Annotated[str, typer.Option(help="Voltage band.")] = "lt6",
+    reading: Annotated[list[str] | None, typer.Option(help="total=1234, if the day is not read yet.")] = None,
+    actor: Actor = "",
+    as_json: AsJson = False,
+) -> None:
+    """Open an agreement from a day; the month's run bills it from there."""
+    try:
+        with database():
+            made = close_supply.move_in(
+                point_code=point, customer_code=customer, number=number, on=on.date(), reason=reason,
+                actor=who(actor), readings=_readings(reading or []), category=category,
+                household_quarters=household_quarters, voltage=voltage,
+            )  # fmt: skip
+    except REFUSALS as error:
+        errors.print(str(error), style="red", markup=False, highlight=False)
+        raise typer.Exit(2) from None
+    if as_json:
+        print(json.dumps({"agreement": number, "id": made, "start": on.date().isoformat()}))
+    else:
+        out.print(f"Agreement {number} begins on {on.date()}.", highlight=False)
+
+
 def _readings(texts: list[str]) -> dict[str, int]:
     found = {}
     for text in texts:

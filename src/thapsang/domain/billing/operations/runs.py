@@ -27,8 +27,9 @@ def open_month(*, period: date, policy_version_id: int, book_id: int, at: dateti
 
     Until the transaction ends no start of the run prepares it, and no worker bills this reading book.
     """
-    opened = BillRun(period=period, policy_version_id=policy_version_id, started_at=at, status="opened")
-    BillRun.objects.bulk_create([opened], ignore_conflicts=True)
+    if not BillRun.objects.filter(period=period).exists():  # an insert waits for whoever writes bills
+        opened = BillRun(period=period, policy_version_id=policy_version_id, started_at=at, status="opened")
+        BillRun.objects.bulk_create([opened], ignore_conflicts=True)
     run = BillRun.objects.select_for_update().get(period=period)
     BillRunBook.objects.select_for_update().filter(run_id=run.pk, book_id=book_id).first()
     return run.pk
