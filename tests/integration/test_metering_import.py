@@ -14,7 +14,7 @@ from django.db import connection
 
 from tests.factories import metering as make
 from thapsang.domain.metering import operations
-from thapsang.domain.metering.operations import ImportOutcome, reading_files
+from thapsang.domain.metering.operations import ImportOutcome, checking, reading_files
 from thapsang.kit.files import operations as files
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -27,6 +27,12 @@ SEP, OCT, NOV = date(2026, 9, 1), date(2026, 10, 1), date(2026, 11, 1)
 @pytest.fixture(autouse=True)
 def _files(settings: Any, tmp_path: Path) -> None:
     settings.FILES = tmp_path / "files"
+
+
+@pytest.fixture(autouse=True, params=[checking.WHOLE_FROM_ROWS, 1], ids=["few-rows", "many-rows"])
+def _places(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every rule holds whether places are asked for chunk by chunk or read as a whole."""
+    monkeypatch.setattr(checking, "WHOLE_FROM_ROWS", request.param)
 
 
 def load(*lines: str, header: str = "serial,register,read_on,value,quality", **more: Any) -> ImportOutcome:

@@ -14,12 +14,21 @@ from thapsang.kit.bulk.copy import fetch
 if TYPE_CHECKING:
     from adbc_driver_manager.dbapi import Connection
 
+WHOLE_FROM_ROWS = 250_000
+"""From so many rows in a chunk on, all places are read once instead of those of each chunk."""
 _EARLIEST = date(2000, 1, 1)
+_KEY = ["row", "serial", "register", "day"]
 _PLACES = """
 SELECT s.row, r.id AS register_id, r.digits, i.multiplier, p.book_id AS book, i.start
 FROM incoming_reading s JOIN metering_meter m ON m.serial = s.serial
 JOIN metering_installation i ON i.meter_id = m.id AND i.start <= s.day AND (i."end" IS NULL OR s.day <= i."end")
 JOIN metering_register r ON r.installation_id = i.id AND r.kind = s.register
+JOIN customers_supplypoint p ON p.id = i.supply_point_id
+"""
+_ALL_PLACES = """
+SELECT m.serial, r.kind AS register, r.id AS register_id, r.digits, i.multiplier, p.book_id AS book, i.start, i."end"
+FROM metering_meter m JOIN metering_installation i ON i.meter_id = m.id
+JOIN metering_register r ON r.installation_id = i.id
 JOIN customers_supplypoint p ON p.id = i.supply_point_id
 """
 _REASONS = """
@@ -57,15 +66,39 @@ def typed(rows: pl.DataFrame, today: date) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def located(link: Connection, rows: pl.DataFrame) -> pl.DataFrame:
+class Places:
+    """Where each meter hangs and hung: asked of the database for a few rows, read as a whole for many.
+
+    A chunk of hundreds of thousands of rows makes the database join all meters anyway; read once, they serve
+    every chunk of the file. About 60 bytes a register are held. Meters recorded while the import runs are then
+    not seen by it: their rows come back and go in with the next import.
+    """
+
+    def __init__(self, link: Connection) -> None:
+        self._link = link
+        self._all: pl.DataFrame | None = None
+
+    def of(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Return `row`, the register there on the row's `day`, and `start` of its installation; one or more a row."""
+        if self._all is None and rows.height < WHOLE_FROM_ROWS:
+            stage(self._link, "incoming_reading", rows.select(_KEY))
+            return pl.DataFrame(fetch(self._link, _PLACES))
+        if self._all is None:
+            self._all = pl.DataFrame(fetch(self._link, _ALL_PLACES))
+        met = rows.select(_KEY).join(self._all, on=["serial", "register"])
+        there = (pl.col("start") <= pl.col("day")) & (
+            pl.col("end").is_null() | (pl.col("day") <= pl.col("end"))
+        )
+        return met.filter(there).drop("serial", "register", "day", "end")
+
+
+def located(link: Connection, rows: pl.DataFrame, places: Places) -> pl.DataFrame:
     """Add the register that hung on the day (`register_id`, `digits`, `multiplier`, `book`), or a `code`."""
-    key = ["row", "serial", "register", "day"]
-    stage(link, "incoming_reading", rows.select(key))
-    met = pl.DataFrame(fetch(link, _PLACES))
+    met = places.of(rows)
     if met["row"].n_unique() < met.height:  # taken down and hung again on one day: the later place has it
         met = met.sort("row", "start").unique("row", keep="last", maintain_order=True)
     rows = rows.drop("code").join(met.drop("start"), on="row", how="left", maintain_order="left")
-    lost = rows.filter(pl.col("register_id").is_null()).select(key)
+    lost = rows.filter(pl.col("register_id").is_null()).select(_KEY)
     reasons = pl.DataFrame(schema={"row": pl.Int64, "code": pl.String})
     if lost.height:
         stage(link, "incoming_reading", lost)

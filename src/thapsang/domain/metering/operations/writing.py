@@ -12,7 +12,7 @@ import polars as pl
 from django.conf import settings
 
 from thapsang.domain.metering.operations import fetching, judging
-from thapsang.domain.metering.operations.checking import located, typed
+from thapsang.domain.metering.operations.checking import Places, located, typed
 from thapsang.domain.metering.operations.fetching import between
 from thapsang.domain.metering.operations.months import copy_readings, ensure_months
 from thapsang.domain.metering.operations.reading_files import COLUMNS, Chunk
@@ -103,13 +103,18 @@ class ImportWriter:
             fetch(link, _OPEN_REJECTIONS.format(import_id=import_id)), schema=_REJECTION
         )
         self._settled: list[pl.Series] = []
+        self._places = Places(link)
 
     def write(self, chunk: Chunk) -> None:
         """Judge and write one chunk."""
         self.rows += chunk.rows.height + len(chunk.malformed)
         rows = typed(chunk.rows, self._today)
         fine = rows.filter(pl.col("code").is_null())
-        placed = located(self._link, fine) if fine.height else fine.with_columns(register_id=None, book=None)
+        placed = (
+            located(self._link, fine, self._places)
+            if fine.height
+            else fine.with_columns(register_id=None, book=None)
+        )
         candidates = placed.filter(pl.col("code").is_null())
         self._give_back(rows.filter(pl.col("code").is_not_null()), {}, "reject")
         self._give_back(placed.filter(pl.col("code").is_not_null()), {}, "reject")
