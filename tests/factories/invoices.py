@@ -29,12 +29,12 @@ def billed_big(*, books: int = 20, points: int = 2_000) -> int:
 def one(query: str, *values: Any) -> Any:
     """Return the first value of a query."""
     with connection.cursor() as cursor:
-        cursor.execute(query, values)
+        cursor.execute(query, values or None)
         return cursor.fetchone()[0]
 
 
 def rows(query: str, *values: Any) -> list[tuple[Any, ...]]:
     """Return the rows of a query."""
     with connection.cursor() as cursor:
-        cursor.execute(query, values)
+        cursor.execute(query, values or None)
         return list(cursor.fetchall())
