@@ -13,7 +13,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-NAMES = ["rating", "relief", "readings", "demo_load", "search", "bill_run", "payments", "portal", "einvoice", "invoices"]
+NAMES = [
+    "rating",
+    "relief",
+    "readings",
+    "demo_load",
+    "search",
+    "bill_run",
+    "payments",
+    "portal",
+    "einvoice",
+    "invoices",
+]
 
 
 def one(name: str) -> None:

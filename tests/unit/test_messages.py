@@ -1,4 +1,4 @@
-"""Every string the portal and the console can show has English, with the same places to fill in; the compiled file is current."""
+"""Every string that can be shown has English, with the same places to fill in; the compiled file is current."""
 
 from __future__ import annotations
 

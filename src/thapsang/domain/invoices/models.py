@@ -109,7 +109,7 @@ class Pack(models.Model):
 class Message(models.Model):
     """An envelope (TDiep) of invoices to the tax authority, and how it fared."""
 
-    privacy = Privacy(none=("code", "sha256", "status", "problem"))
+    privacy = Privacy(none=("code", "sha256", "status", "problem", "answer_sha256"))
 
     code = models.CharField(max_length=50, unique=True)
     """MTDiep: the same in every try, so that the authority knows a message it has."""

@@ -74,13 +74,9 @@ def _loaded(name: str, text: Callable[[], str]) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "the text"
-        raise PolicyError(
-            name, where, f"{error.problem}.", _yaml_remedy(str(error.problem))
-        ) from error
+        raise PolicyError(name, where, f"{error.problem}.", _yaml_remedy(str(error.problem))) from error
     except (UnicodeDecodeError, yaml.YAMLError, ValueError) as error:
-        raise PolicyError(
-            name, "the text", f"{error}.", "Save it as UTF-8 YAML with real dates."
-        ) from error
+        raise PolicyError(name, "the text", f"{error}.", "Save it as UTF-8 YAML with real dates.") from error
     return _plain(loaded)
 
 

@@ -7,7 +7,7 @@ import logging
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect
 from django.utils import timezone
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from thapsang.journeys import pay_bill
 from thapsang.kit.identity.access import Audience, allow
@@ -17,7 +17,7 @@ _AGAIN = {"RspCode": "99", "Message": "Unknown error"}
 
 
 @allow(Audience.PROVIDER)
-@require_GET
+@require_safe
 def notification(request: HttpRequest) -> HttpResponseBase:
     """Settle by the gateway's signed notification (IPN); answer RspCode 00, 01, 02, 04, 97 or 99.
 
@@ -32,7 +32,7 @@ def notification(request: HttpRequest) -> HttpResponseBase:
 
 
 @allow(Audience.PUBLIC)
-@require_GET
+@require_safe
 def back(request: HttpRequest) -> HttpResponseBase:
     """Take the browser that comes back from the gateway to its payment's page; settle nothing."""
     seen = pay_bill.read_return(provider="vnpay", params=request.GET.dict(), at=timezone.now())

@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from thapsang.interfaces.console.desks import page
 from thapsang.interfaces.console.listing import EXPORT_MOST, PAGE, csv_file, wants_csv
@@ -18,7 +18,7 @@ from thapsang.kit.identity.access import Audience, allow
 
 
 @allow(Audience.AUDITOR)
-@require_GET
+@require_safe
 def audit_log(request: HttpRequest) -> HttpResponse:
     """List entries, newest first, by actor, action, subject and days."""
     wanted = _wanted(request)

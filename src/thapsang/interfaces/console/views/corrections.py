@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from thapsang.domain.billing import queries as billing
 from thapsang.domain.billing.queries import corrections as queries
@@ -48,7 +48,7 @@ CODES = {
 
 
 @allow(*BILLING_READERS)
-@require_GET
+@require_safe
 def corrections(request: HttpRequest) -> HttpResponse:
     """List corrections, the newest first."""
     status = request.GET.get("status", "")
@@ -113,7 +113,7 @@ def _told(error: Exception) -> str:
 
 
 @allow(*BILLING_READERS)
-@require_GET
+@require_safe
 def one(request: HttpRequest, number: int) -> HttpResponse:
     """Show a correction month by month: as billed, as derived, line by line, and what was paid."""
     found = _correction(number)

@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from thapsang.domain.billing import queries as billing
 from thapsang.domain.billing.queries import corrections as billing_links
@@ -73,7 +73,7 @@ def find(text: str) -> list[SearchHit]:
 
 
 @allow(*CUSTOMER_READERS)
-@require_GET
+@require_safe
 def customer(request: HttpRequest, code: str) -> HttpResponse:
     """Show a customer: points, meters, readings, bills, payments, credit, notes, contacts."""
     found = _customer(code)
@@ -167,7 +167,7 @@ EXPORTS: dict[str, Callable[[CustomerView], HttpResponse]] = {
 
 
 @allow(*CUSTOMER_READERS)
-@require_GET
+@require_safe
 def bill(request: HttpRequest, code: str, bill_code: str) -> HttpResponse:
     """Show one bill with its lines and the law that priced each."""
     found = _customer(code)

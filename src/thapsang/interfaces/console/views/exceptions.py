@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from thapsang.domain.billing import operations
 from thapsang.domain.billing import queries as billing
@@ -39,7 +39,7 @@ NEIGHBOURS = 500
 
 
 @allow(*BILLING_READERS)
-@require_GET
+@require_safe
 def exceptions(request: HttpRequest) -> HttpResponse:
     """List exceptions by month, reason, area team, state and person."""
     wanted = _wanted(request)
@@ -73,7 +73,7 @@ def titles(codes: Any) -> dict[str, str]:
 
 
 @allow(*BILLING_READERS)
-@require_GET
+@require_safe
 def one(request: HttpRequest, number: int) -> HttpResponse:
     """Show one exception: what, where, what to do; and the next one."""
     return _page(request, _exception(number))

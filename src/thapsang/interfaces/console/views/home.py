@@ -7,7 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from thapsang.domain.billing import queries as billing
 from thapsang.domain.metering import queries as metering
@@ -22,7 +22,7 @@ DAYS = 14
 
 
 @allow(*EVERYBODY)
-@require_GET
+@require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """Show what waits for the reader's roles."""
     roles = request.user.audiences  # type: ignore[union-attr]

@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from thapsang.domain.metering import operations as meters
 from thapsang.domain.metering import queries as metering
@@ -26,7 +26,7 @@ SUFFIXES = (".csv", ".parquet")
 
 
 @allow(*BILLING_READERS)
-@require_GET
+@require_safe
 def imports(request: HttpRequest) -> HttpResponse:
     """List the files handed in, the newest first."""
     rows = metering.imports()
@@ -67,7 +67,7 @@ def upload(request: HttpRequest) -> HttpResponseBase:
 
 
 @allow(*BILLING_READERS)
-@require_GET
+@require_safe
 def one(request: HttpRequest, number: int) -> HttpResponseBase:
     """Show one file: how far it is, what went in, what came back and why."""
     found = _found(number)
@@ -83,7 +83,7 @@ def one(request: HttpRequest, number: int) -> HttpResponseBase:
 
 
 @allow(BILLING, AUDITOR)
-@require_GET
+@require_safe
 def progress(request: HttpRequest, number: int) -> HttpResponse:
     """Answer the page's poll; a file just finished reloads the page, once."""
     found = _found(number)

@@ -10,7 +10,7 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpRe
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from thapsang.domain.billing.types import PeriodError, bill_code, month_before, month_of, parts
 from thapsang.domain.invoices import queries
@@ -35,7 +35,7 @@ STATES = ("numbered", "signed", "sent", "accepted", "rejected", "unanswered")
 
 
 @allow(*INVOICE_READERS)
-@require_GET
+@require_safe
 def months(request: HttpRequest) -> HttpResponseBase:
     """List the months, with the key's state and what waits for an officer."""
     if request.GET.get("month"):
@@ -60,7 +60,7 @@ def months(request: HttpRequest) -> HttpResponseBase:
 
 
 @allow(*INVOICE_READERS)
-@require_GET
+@require_safe
 def month(request: HttpRequest, month: str) -> HttpResponseBase:
     """Show a month: how far it is, what hinders, the packs."""
     period = _month(month)
@@ -78,7 +78,7 @@ def month(request: HttpRequest, month: str) -> HttpResponseBase:
 
 
 @allow(*INVOICE_READERS)
-@require_GET
+@require_safe
 def progress(request: HttpRequest, month: str) -> HttpResponse:
     """Answer the page's poll: the part that moves. A month just finished reloads the page, once."""
     values = _moving(_month(month))
@@ -117,7 +117,7 @@ def start(request: HttpRequest, month: str) -> HttpResponseBase:
 
 
 @allow(*INVOICE_READERS)
-@require_GET
+@require_safe
 def rejected(request: HttpRequest) -> HttpResponse:
     """List what the tax authority rejected and nothing has replaced yet, with the reason and what to do."""
     rows = [(view, bill_code(view.bill_id)) for view in queries.rejected()]
@@ -148,7 +148,7 @@ def replace(request: HttpRequest, number: int) -> HttpResponseBase:
 
 
 @allow(*INVOICE_READERS)
-@require_GET
+@require_safe
 def day(request: HttpRequest, day: str) -> HttpResponse:
     """Reconcile a day: what was sent against what became of it, and against the authority's own list."""
     wanted, problem = _day(day), ""
@@ -165,7 +165,7 @@ def day(request: HttpRequest, day: str) -> HttpResponse:
 
 
 @allow(*INVOICE_READERS)
-@require_GET
+@require_safe
 def pack(request: HttpRequest, number: int) -> HttpResponseBase:
     """Download a pack of signed invoices; the audit log keeps who took it."""
     found = pack_of(pack_id=number)

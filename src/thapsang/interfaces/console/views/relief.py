@@ -12,7 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from thapsang.domain.billing import queries as billing
 from thapsang.domain.customers.queries import matching
@@ -34,7 +34,7 @@ MOST_LIST_BYTES = 50 << 20
 
 
 @allow(*READERS)
-@require_GET
+@require_safe
 def reliefs(request: HttpRequest) -> HttpResponseBase:
     """List the programmes and the batches, and ask for a simulation."""
     return reliefs_page(request)
@@ -96,7 +96,7 @@ def _text(file: object) -> str:
 
 
 @allow(*READERS)
-@require_GET
+@require_safe
 def relief(request: HttpRequest, number: int) -> HttpResponse:
     """Show a programme: who gets what until when, on which basis, how sure, and its text."""
     return _one(request, number)
@@ -228,7 +228,7 @@ def _day(request: HttpRequest, name: str) -> date | None:
 
 
 @allow(*READERS)
-@require_GET
+@require_safe
 def rejected(request: HttpRequest, number: int) -> HttpResponse:
     """Give the rows of a list back that mean nobody here or are wrong, with reason and remedy."""
     rows = queries.rejected(list_id=number)

@@ -11,7 +11,7 @@ from django.core.cache import caches
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from thapsang.domain.billing.types import BillingError, bill_code, month_of
 from thapsang.domain.customers import queries as customers
@@ -57,7 +57,7 @@ def _months(request: HttpRequest) -> list[date]:
 
 
 @allow(*READERS)
-@require_GET
+@require_safe
 def simulation(request: HttpRequest, key: str) -> HttpResponse:
     """Show a simulation: who, where, how much, variants beside each other."""
     kept = caches["shared"].get(jobs.simulation_key(key))
@@ -127,7 +127,7 @@ def ask(request: HttpRequest) -> HttpResponseBase:
 
 
 @allow(*READERS)
-@require_GET
+@require_safe
 def batch(request: HttpRequest, number: int) -> HttpResponse:
     """Show a batch: what it would come to, who asked and approved, progress, and what it granted."""
     return _batch(request, number)
@@ -162,7 +162,7 @@ def _moving(number: int) -> dict[str, Any]:
 
 
 @allow(*READERS)
-@require_GET
+@require_safe
 def progress(request: HttpRequest, number: int) -> HttpResponse:
     """Answer the page's poll: the part that moves. A batch just done reloads the page, once."""
     values = _moving(number)
@@ -200,7 +200,7 @@ def _approve(request: HttpRequest, number: int) -> None:
 
 
 @allow(*WHY_READERS)
-@require_GET
+@require_safe
 def why(request: HttpRequest, code: str, month: str) -> HttpResponse:
     """Tell rule by rule why a supply point got or did not get relief for a month."""
     try:

@@ -11,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from thapsang.domain.billing import queries as billing
 from thapsang.domain.billing.queries.teams import TeamTotal, team_totals
@@ -26,7 +26,7 @@ from thapsang.kit.identity.access import Audience, allow
 
 
 @allow(*BILLING_READERS)
-@require_GET
+@require_safe
 def runs(request: HttpRequest) -> HttpResponseBase:
     """List the bill runs, the newest month first."""
     if request.GET.get("month"):
@@ -63,7 +63,7 @@ def _figures(row: dict[str, Any]) -> tuple[int, ...]:
 
 
 @allow(*BILLING_READERS)
-@require_GET
+@require_safe
 def run(request: HttpRequest, month: str) -> HttpResponse:
     """Show a month: the dry run before, the progress during, the sums after."""
     period = _month(month)
@@ -75,7 +75,7 @@ def run(request: HttpRequest, month: str) -> HttpResponse:
 
 
 @allow(*BILLING_READERS)
-@require_GET
+@require_safe
 def progress(request: HttpRequest, month: str) -> HttpResponse:
     """Answer the page's poll: the part that moves. A run just finished reloads the page, once."""
     period = _month(month)

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from thapsang.interfaces.console.desks import ROLE_NAMES, Act, act, page
 from thapsang.interfaces.console.listing import csv_file, wants_csv
@@ -20,7 +20,7 @@ from thapsang.kit.identity.access import STAFF, Audience, allow
 
 
 @allow(Audience.ADMINISTRATOR)
-@require_GET
+@require_safe
 def staff_list(request: HttpRequest) -> HttpResponse:
     """List all staff."""
     members = staff.members()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from thapsang.domain.customers.types import masked_phone
 from thapsang.domain.payments import queries as payments
@@ -17,7 +17,7 @@ from thapsang.kit.identity.people import phone_of
 
 @allow(Audience.CUSTOMER)
 @not_kept
-@require_GET
+@require_safe
 def account(request: HttpRequest) -> HttpResponse:
     """Who is signed in, what was paid, and the way out."""
     mine = me(request)

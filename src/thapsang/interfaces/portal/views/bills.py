@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import get_language
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from thapsang.domain.billing import queries as billing
 from thapsang.domain.billing.types import bill_code
@@ -90,7 +90,7 @@ def _card(point: SupplyPointView, mine: list[BillRow]) -> PointCard:
 
 @allow(Audience.CUSTOMER)
 @not_kept
-@require_GET
+@require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """My supply points: what each used, what is owed, by when."""
     mine = me(request)
@@ -101,7 +101,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @allow(Audience.CUSTOMER)
 @not_kept
-@require_GET
+@require_safe
 def bills(request: HttpRequest) -> HttpResponse:
     """All my bills, the newest first."""
     cards = point_cards(me(request).points)
@@ -110,7 +110,7 @@ def bills(request: HttpRequest) -> HttpResponse:
 
 @allow(Audience.CUSTOMER)
 @not_kept
-@require_GET
+@require_safe
 def bill(request: HttpRequest, code: str) -> HttpResponseBase:
     """One bill: how much, why so much, by which law.
 
@@ -142,7 +142,7 @@ def _told_or_404(request: HttpRequest, bill_id: int) -> ToldBill:
 
 @allow(Audience.CUSTOMER)
 @not_kept
-@require_GET
+@require_safe
 def pdf(request: HttpRequest, code: str) -> HttpResponse:
     """One bill as PDF; the file's name is the bill's number and nothing of the customer."""
     told = _told_or_404(request, bill_id_or_404(code))

@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from thapsang.domain.customers import queries as customers
 from thapsang.domain.invoices import queries
@@ -86,7 +86,7 @@ def examine(request: HttpRequest) -> HttpResponse:
 
 @allow(Audience.CUSTOMER)
 @not_kept
-@require_GET
+@require_safe
 def mine(request: HttpRequest, code: str) -> HttpResponseBase:
     """Give the customer the XML file of an own bill's invoice, or say that there is none yet."""
     own = my_bill_and_paid(request, bill_id_or_404(code))

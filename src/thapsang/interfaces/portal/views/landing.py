@@ -7,7 +7,7 @@ from django.contrib.staticfiles.storage import staticfiles_storage
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 from django.views.i18n import set_language
 
 from thapsang.interfaces.shared.distributor import distributor
@@ -26,7 +26,7 @@ KEPT = (
 
 
 @allow(Audience.PUBLIC)
-@require_GET
+@require_safe
 def landing(request: HttpRequest) -> HttpResponseBase:
     """Xem hóa đơn, trả tiền; a customer who is signed in goes straight home."""
     if request.user.is_authenticated and not request.user.is_staff:
@@ -42,7 +42,7 @@ def language(request: HttpRequest) -> HttpResponseBase:
 
 
 @allow(Audience.PUBLIC)
-@require_GET
+@require_safe
 def manifest(request: HttpRequest) -> HttpResponse:
     """Describe the installable app."""
     who = distributor()
@@ -75,7 +75,7 @@ def manifest(request: HttpRequest) -> HttpResponse:
 
 
 @allow(Audience.PUBLIC)
-@require_GET
+@require_safe
 def service_worker(request: HttpRequest) -> HttpResponse:
     """Serve the service worker from the root, so that its scope is the whole portal."""
     found = finders.find("portal/service-worker.js")
@@ -89,7 +89,7 @@ def service_worker(request: HttpRequest) -> HttpResponse:
 
 
 @allow(Audience.PUBLIC)
-@require_GET
+@require_safe
 def offline(request: HttpRequest) -> HttpResponse:
     """Show what is kept for when there is no network; the worker fills in the last bill seen."""
     return render(request, "portal/offline.html")

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from thapsang.domain.customers import queries as customers
 from thapsang.domain.customers.types import InvalidValueError, check_customer_code
@@ -52,7 +52,7 @@ def _again(request: HttpRequest, typed: str, problem: str, status: int) -> HttpR
 @allow(Audience.PUBLIC)
 @to_gateway
 @not_kept
-@require_GET
+@require_safe
 def looked_up(request: HttpRequest) -> HttpResponseBase:
     """What the looked-up customer owes, the name masked, and the ways to pay."""
     customer_id = request.session.get(LOOKED_UP)

@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import get_language, gettext
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from thapsang.domain.billing.types import bill_code, bill_id_of, parts
 from thapsang.domain.customers import queries as customers
@@ -80,7 +80,7 @@ def start(request: HttpRequest) -> HttpResponseBase:
 @allow(Audience.CUSTOMER)
 @to_gateway
 @not_kept
-@require_GET
+@require_safe
 def choose(request: HttpRequest, code: str) -> HttpResponse:
     """Choose how to pay a bill of mine; with `?all=1` everything its customer owes."""
     bill = my_bill(request, bill_id_or_404(code))
@@ -125,7 +125,7 @@ def _intent_or_404(request: HttpRequest, reference: str) -> IntentView:
 
 @allow(Audience.PUBLIC)
 @not_kept
-@require_GET
+@require_safe
 def payment(request: HttpRequest, reference: str) -> HttpResponse:
     """One payment: the code to scan, or that we wait for the gateway, or that it is paid."""
     intent = _intent_or_404(request, reference)
@@ -137,7 +137,7 @@ def payment(request: HttpRequest, reference: str) -> HttpResponse:
 
 @allow(Audience.PUBLIC)
 @not_kept
-@require_GET
+@require_safe
 def payment_state(request: HttpRequest, reference: str) -> HttpResponse:
     """The part of the page that turns to "đã trả" by itself; once settled, the whole page is renewed."""
     intent = _intent_or_404(request, reference)
@@ -149,7 +149,7 @@ def payment_state(request: HttpRequest, reference: str) -> HttpResponse:
 
 @allow(Audience.PUBLIC)
 @not_kept
-@require_GET
+@require_safe
 def receipt(request: HttpRequest, code: str) -> HttpResponse:
     """The receipt of a payment; without an account it shows no personal data."""
     paid = payments.receipt(code=code)

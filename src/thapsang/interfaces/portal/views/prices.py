@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import get_language
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from thapsang.domain.tariffs import queries as tariffs
 from thapsang.interfaces.portal.me import today
@@ -15,7 +15,7 @@ WHOLESALE = "wholesale-"
 
 
 @allow(Audience.PUBLIC)
-@require_GET
+@require_safe
 def prices(request: HttpRequest) -> HttpResponse:
     """Prices in force today."""
     table = tariffs.price_table(on=today(), language=get_language() or "vi")
