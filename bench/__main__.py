@@ -14,17 +14,9 @@ import sys
 from pathlib import Path
 
 NAMES = [
-    "rating",
-    "relief",
-    "readings",
-    "demo_load",
-    "search",
-    "bill_run",
-    "payments",
-    "portal",
-    "einvoice",
+    "rating", "relief", "readings", "demo_load", "search", "bill_run", "payments", "portal", "einvoice",
     "invoices",
-]
+]  # fmt: skip
 
 
 def one(name: str) -> None:
