@@ -36,7 +36,7 @@ LINK += "VALUES ({id} + {step}, {id}, '{kind}', 'test:1')"
 @pytest.fixture(autouse=True)
 def _files_of_its_own(settings: Any, tmp_path: Path) -> None:
     settings.FILES = tmp_path / "files"
-    operations.use_key(ports._seller_key)
+    operations.use_key(ports.seller_key)
 
 
 def issue() -> int:

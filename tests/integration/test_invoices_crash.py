@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 @pytest.fixture(autouse=True)
 def _files_of_its_own(settings: Any, tmp_path: Path) -> None:
     settings.FILES = tmp_path / "files"
-    operations.use_key(ports._seller_key)  # the key lies beside the files
+    operations.use_key(ports.seller_key)  # the key lies beside the files
 
 
 def start(settings: Any) -> subprocess.Popen[str]:

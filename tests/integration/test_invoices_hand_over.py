@@ -44,7 +44,7 @@ class Twin:
 @pytest.fixture
 def twin(settings: Any, tmp_path: Path) -> Iterator[Twin]:
     settings.FILES = tmp_path / "files"
-    operations.use_key(ports._seller_key)
+    operations.use_key(ports.seller_key)
     setting = Setting.of_environment({"THAPSANG_TAX_TOKEN": "t"}, merchant="", own="", pause=0.02, late=0.1)
     server = serve(setting, host="127.0.0.1", port=0)
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
@@ -53,7 +53,8 @@ def twin(settings: Any, tmp_path: Path) -> Iterator[Twin]:
     yield found
     server.shutdown()
     server.server_close()
-    ports.plug()
+    operations.use_key(ports.seller_key)
+    operations.use_authority(ports.tax_authority())
 
 
 @pytest.fixture

@@ -104,7 +104,7 @@ def test_a_bill_that_cannot_have_an_invoice_takes_no_number_and_says_why() -> No
 
 
 def test_no_number_is_taken_without_a_key_that_may_sign() -> None:
-    from thapsang.config.ports import _seller_key
+    from thapsang.config.ports import seller_key
     from thapsang.domain.invoices.types import NoKeyError
 
     def broken() -> Any:
@@ -116,7 +116,7 @@ def test_no_number_is_taken_without_a_key_that_may_sign() -> None:
         with pytest.raises(NoKeyError):
             issue()
     finally:
-        operations.use_key(_seller_key)
+        operations.use_key(seller_key)
     assert one("SELECT count(*) FROM invoices_series") == 0
 
 

@@ -44,10 +44,11 @@ class Nobody:
 def _own(settings: Any, tmp_path: Path) -> Iterator[None]:
     settings.FILES = tmp_path / "files"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    operations.use_key(ports._seller_key)
+    operations.use_key(ports.seller_key)
     operations.use_authority(Nobody())
     yield
-    ports.plug()
+    operations.use_key(ports.seller_key)
+    operations.use_authority(ports.tax_authority())
 
 
 @pytest.fixture

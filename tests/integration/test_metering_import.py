@@ -254,6 +254,20 @@ def test_parquet(hung: Any) -> None:
     assert (outcome.accepted, told(outcome)) == (2, [(3, "reject", "backwards")])
 
 
+def test_a_parquet_column_of_lists_is_refused_by_name(hung: Any) -> None:
+    frame = pl.DataFrame(
+        {
+            "serial": [hung.meter.serial],
+            "register": ["total"],
+            "read_on": [date(2026, 10, 2)],
+            "value": [[1201, 1]],
+        }
+    )
+    frame.write_parquet(sink := io.BytesIO())
+    outcome = operations.import_file(sink.getvalue(), name="x.parquet", at=AT)
+    assert outcome.status == "refused" and "value (large_list" in outcome.problem
+
+
 def test_a_truncated_parquet_file_is_refused(hung: Any) -> None:
     before = stored(hung)
     outcome = operations.import_file(parquet(hung, [1201, 1203])[:-20], name="x.parquet", at=AT)

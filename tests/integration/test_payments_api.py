@@ -282,6 +282,23 @@ def test_a_payment_in_the_future_is_refused() -> None:
 
 
 @pytest.mark.django_db
+def test_a_payment_of_long_ago_is_refused_and_a_replay_is_not() -> None:
+    debtor, bank = make_debtor(100_000), Bank()
+    old = (timezone.now() - dt.timedelta(days=91)).isoformat()
+    assert code_of(bank.pay("old", customer_code=debtor.code, paid_at=old)) == "paid-too-long-ago"
+    assert count("payments_payment") == 0
+    recent = (timezone.now() - dt.timedelta(days=89)).isoformat()
+    assert bank.pay("recent", customer_code=debtor.code, paid_at=recent).status_code == 201
+
+
+@pytest.mark.parametrize("taken", ["vnpay", "credit-note", "counter:an", "Ngân hàng", "ab"])
+@pytest.mark.django_db
+def test_a_client_cannot_bear_a_name_of_our_own(taken: str) -> None:
+    with pytest.raises(clients.ClientError, match="cannot be a client's id"):
+        clients.add_client(name="Bank", scopes=["payments:write"], client_id=taken)
+
+
+@pytest.mark.django_db
 def test_statements_are_paged_to_the_end() -> None:
     debtor, bank = make_debtor(100_000), Bank()
     for n in range(5):

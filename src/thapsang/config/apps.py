@@ -1,4 +1,4 @@
-"""Django's entry for the configuration: when all apps are ready, the adapters are plugged in."""
+"""Django's entry for the configuration."""
 
 from django.apps import AppConfig
 
@@ -8,9 +8,3 @@ class Config(AppConfig):
 
     name = "thapsang.config"
     label = "config"
-
-    def ready(self) -> None:
-        """Plug the adapters into the domain's ports."""
-        from thapsang.config import ports
-
-        ports.plug()

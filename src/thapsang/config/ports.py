@@ -1,4 +1,8 @@
-"""Which adapter serves which port. Called once, when Django is ready."""
+"""Which adapter serves which port.
+
+The settings' PORTS name these functions, and a port asks for its adapter when it is first used: a command that
+sends nothing and signs nothing does not load what sends and signs.
+"""
 
 from __future__ import annotations
 
@@ -11,24 +15,28 @@ from thapsang.adapters.seller_key import DemonstrationKey, KeyFile, NoKey
 from thapsang.adapters.sms_gateway import SmsGateway
 from thapsang.adapters.tax_authority import TaxService
 from thapsang.adapters.vnpay import VNPay
-from thapsang.domain.invoices import operations as invoices
 from thapsang.domain.invoices.queries import current_policy
 from thapsang.domain.invoices.types import KeyOpener
-from thapsang.domain.notifications import operations as notifications
-from thapsang.domain.payments import operations as payments
 from thapsang.engines.einvoice import Signer
 
 
-def plug() -> None:
-    """Plug the payment gateway, the sender of short messages, the signing key and the tax authority in, as set."""
+def gateway() -> VNPay:
+    """Return the payment gateway as set."""
     vnpay = settings.VNPAY
-    payments.use_gateway(VNPay(vnpay["url"], vnpay["terminal"], vnpay["secret"], vnpay["return_url"]))
-    notifications.use_sender(SmsGateway(settings.SMS["url"], settings.SMS["token"]))
-    invoices.use_key(_seller_key)
-    invoices.use_authority(TaxService(settings.TAX_AUTHORITY["url"], settings.TAX_AUTHORITY["token"]))
+    return VNPay(vnpay["url"], vnpay["terminal"], vnpay["secret"], vnpay["return_url"])
 
 
-def _seller_key() -> Signer:
+def sms_sender() -> SmsGateway:
+    """Return the sender of short messages as set."""
+    return SmsGateway(settings.SMS["url"], settings.SMS["token"])
+
+
+def tax_authority() -> TaxService:
+    """Return the tax authority's service as set."""
+    return TaxService(settings.TAX_AUTHORITY["url"], settings.TAX_AUTHORITY["token"])
+
+
+def seller_key() -> Signer:
     """Open the key the settings name; an invented one where none is named, never in production."""
     return _key_opener()()
 

@@ -50,6 +50,14 @@ DISTRIBUTOR = os.environ.get("THAPSANG_DISTRIBUTOR", "nghe-an")
 POLICIES = Path(os.environ.get("THAPSANG_POLICIES", ROOT / "policies"))
 FILES = Path(os.environ.get("THAPSANG_FILES", ROOT / "var" / "files"))
 
+PORTS = {
+    "gateway": "thapsang.config.ports.gateway",
+    "sms": "thapsang.config.ports.sms_sender",
+    "seller-key": "thapsang.config.ports.seller_key",
+    "tax-authority": "thapsang.config.ports.tax_authority",
+}
+"""What makes the adapter of each port of the domain, when it is first used."""
+
 INSTALLED_APPS = [
     "unfold.apps.BasicAppConfig",
     "thapsang.interfaces.console.admin_app.Config",

@@ -22,6 +22,7 @@ from thapsang.domain.payments.types import (
     NothingOwedError,
     Order,
     PaidInFutureError,
+    PaidTooLongAgoError,
     Payer,
     PaymentError,
     PaymentGateway,
@@ -213,6 +214,16 @@ def read_return(*, provider: str, params: Mapping[str, str], at: datetime) -> Re
     return seen
 
 
+def _demand_recent(paid_at: datetime, at: datetime) -> None:
+    days = queries.rules().confirm_days
+    if paid_at > at + _CLOCKS_APART:
+        raise PaidInFutureError("paid_at lies in the future: send the time the payer paid, with its offset.")
+    if paid_at < at - timedelta(days=days):
+        raise PaidTooLongAgoError(
+            f"paid_at lies more than {days} days back: check the year, or let the operator record this payment."
+        )
+
+
 def confirm_bank_payment(
     *, key: IdempotencyKey, provider_reference: str, amount: int, paid_at: datetime, at: datetime,
     customer_code: str = "", intent_reference: str = "",
@@ -221,14 +232,13 @@ def confirm_bank_payment(
 
     Customer code, payment reference (of a QR code), or both. Pays the bills of the reference first, then
     the oldest; the rest is credit. Raises PaymentError (UnknownCustomerError, UnknownReferenceError,
-    KeyReusedError, AlreadyRecordedError, PaidInFutureError).
+    KeyReusedError, AlreadyRecordedError, PaidInFutureError, PaidTooLongAgoError).
     """
     if amount <= 0:
         raise ValueError(f"The amount is {amount} đồng; it has to be more than 0.")
-    if paid_at > at + _CLOCKS_APART:
-        raise PaidInFutureError("paid_at lies in the future: send the time the payer paid, with its offset.")
     receipt = Receipt("bank", key.client_id, provider_reference, amount, paid_at, received_at=at)
     try:
+        _demand_recent(paid_at, at)
         payer, settled = operations.settle_under_key(  # a transaction of its own
             customer_code=customer_code or _code_of(intent_reference),
             reference=intent_reference,

@@ -8,8 +8,10 @@ import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.utils.crypto import salted_hmac
+from django.utils.module_loading import import_string
 
 from thapsang.domain.notifications.models import Message, PhoneCode
 from thapsang.domain.notifications.types import (
@@ -37,7 +39,7 @@ _senders: dict[str, SmsSender] = {}
 
 
 def use_sender(sender: SmsSender) -> None:
-    """Plug in the sender of short messages; called by config at start."""
+    """Send short messages by this sender from now on in this process, whatever the settings name."""
     _senders["sms"] = sender
 
 
@@ -110,7 +112,7 @@ def deliver_sms(waiting: WaitingSms, *, at: datetime) -> str:
         return _settle(waiting, status="failed", problem="The last try was interrupted.")
     try:
         if "sms" not in _senders:
-            raise SmsNotSentError("No sender of short messages is plugged in (config/ports.py).")
+            use_sender(import_string(settings.PORTS["sms"])())
         reference = _senders["sms"].send(phone=waiting.phone, text=waiting.text)
     except SmsNotSentError as error:
         return _not_sent(waiting, error, at)

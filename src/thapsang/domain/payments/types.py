@@ -297,6 +297,12 @@ class PaidInFutureError(PaymentError):
     code = "paid-in-future"
 
 
+class PaidTooLongAgoError(PaymentError):
+    """The time of payment lies further back than the policy allows."""
+
+    code = "paid-too-long-ago"
+
+
 @dataclass(frozen=True)
 class CollectionRules:
     """policies/<distributor>/payments: where money goes and how long an intent lives."""
@@ -307,5 +313,7 @@ class CollectionRules:
     account_name: str
     account_invented: bool
     fee: int
+    confirm_days: int
+    """A bank's confirmation of a payment older than so many days is refused."""
     minutes: Mapping[str, int] = field(default_factory=dict)
     """Life of an intent by method."""

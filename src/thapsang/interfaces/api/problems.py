@@ -26,6 +26,7 @@ CODES: dict[str, tuple[int, str]] = {
     "invalid-request": (422, "The request does not fit its description"),
     "idempotency-key-reused": (422, "The key came before with another body"),
     "paid-in-future": (422, "The time of payment lies in the future"),
+    "paid-too-long-ago": (422, "The time of payment lies too far back"),
     "grant-not-supported": (400, "Only client_credentials is given"),
     "invalid-scope": (400, "The client does not have this scope"),
     "malformed-body": (400, "The body is not what its type says"),

@@ -22,7 +22,7 @@ def find(
     text: str = typer.Argument(
         help="Code, name (with or without diacritics), phone, ID number, tax code, address."
     ),
-    limit: int = typer.Option(20, help="Hits at most."),
+    limit: int = typer.Option(20, min=1, help="Hits at most."),
     as_json: bool = typer.Option(False, "--json", help="Print as JSON."),
 ) -> None:
     """Find customers, best fit first."""

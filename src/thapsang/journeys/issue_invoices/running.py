@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 
 import adbc_driver_postgresql.dbapi as adbc
 import psycopg
-from django.db import connection
 from django.utils import timezone
 
 from thapsang.domain.billing import queries as billing
@@ -26,6 +22,7 @@ from thapsang.journeys.issue_invoices.job import Job
 from thapsang.journeys.issue_invoices.worker import work
 from thapsang.kit.audit.operations import Person, record
 from thapsang.kit.bulk.copy import url
+from thapsang.kit.bulk.sharing import helpers, shared_lock
 from thapsang.kit.db.transactions import transaction
 
 GROUP_BILLS = 2_000
@@ -33,10 +30,6 @@ GROUP_BILLS = 2_000
 HELPER_BILLS = 4_000
 """A helper process takes a second or two to start: it pays from about so many invoices on."""
 _LOCK_CLASS = 7413
-_WORKER = (
-    "import django; django.setup(); "
-    "from thapsang.journeys.issue_invoices.worker import main; main()"
-)  # fmt: skip
 
 
 class IssueInterruptedError(RuntimeError):
@@ -78,7 +71,7 @@ def start(
     at = at or timezone.now()
     _demand_billed(period)
     demand_key(at)
-    with _sharing(period) as alone:
+    with shared_lock(_LOCK_CLASS, yymm(period)) as alone:
         before = queries.progress(period=period)
         job, waiting, bills = _prepare(period, workers, at, again=alone)
         if waiting:
@@ -137,23 +130,6 @@ def _group_bills() -> int:
     return max(1, int(os.environ.get("THAPSANG_INVOICES_GROUP_BILLS", GROUP_BILLS)))
 
 
-@contextlib.contextmanager
-def _sharing(period: date) -> Iterator[bool]:
-    """Hold the month's lock together with other starts; yield whether no other start was at work."""
-    key = [_LOCK_CLASS, yymm(period)]
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", key)
-        alone = bool(cursor.fetchone()[0])
-        cursor.execute("SELECT pg_advisory_lock_shared(%s, %s)", key)
-        if alone:
-            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", key)
-    try:
-        yield alone
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock_shared(%s, %s)", key)
-
-
 def _prepare(period: date, workers: int, at: datetime, *, again: bool) -> tuple[Job, int, int]:
     issued_on = timezone.localtime(at).date()
     rule = queries.current_policy().series_on(issued_on)
@@ -168,16 +144,14 @@ def _prepare(period: date, workers: int, at: datetime, *, again: bool) -> tuple[
     return job, waiting, bills
 
 
-def _share_out(
-    job: Job, helpers: int, period: date, progress: Callable[[BatchProgress], None] | None
-) -> None:
+def _share_out(job: Job, beside: int, period: date, progress: Callable[[BatchProgress], None] | None) -> None:
     """Work in this process and in helpers beside it until no book waits."""
 
     def tell() -> None:
         if progress and (now := queries.progress(period=period)):
             progress(now)
 
-    with _processes(job, helpers) as running:
+    with helpers("thapsang.journeys.issue_invoices.worker", job.to_json(), count=beside) as running:
         try:
             work(job, tell=tell)
         except (adbc.OperationalError, psycopg.OperationalError) as error:
@@ -187,36 +161,6 @@ def _share_out(
             ) from error
         for process in running:
             process.wait()
-
-
-@contextlib.contextmanager
-def _processes(job: Job, count: int) -> Iterator[list[subprocess.Popen[str]]]:
-    """Run worker processes; end them when the block is left, whatever the reason."""
-    environment = {
-        "DJANGO_SETTINGS_MODULE": "thapsang.config.settings",
-        **os.environ,
-        "POLARS_MAX_THREADS": "1",
-    }
-    running = [
-        subprocess.Popen([sys.executable, "-c", _WORKER], stdin=subprocess.PIPE, text=True, env=environment)
-        for _ in range(count)
-    ]
-    try:
-        for process in running:
-            assert process.stdin is not None
-            with contextlib.suppress(BrokenPipeError):
-                process.stdin.write(job.to_json() + "\n")
-                process.stdin.flush()
-        yield running
-    finally:
-        for process in running:
-            if process.poll() is None:
-                process.terminate()
-        for process in running:
-            process.wait()
-            assert process.stdin is not None
-            with contextlib.suppress(BrokenPipeError):
-                process.stdin.close()
 
 
 def _finish(job: Job) -> None:

@@ -9,9 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
-import os
-import signal
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -40,6 +37,7 @@ from thapsang.journeys.issue_invoices.material import Material, hindered, read
 from thapsang.journeys.issue_invoices.packing import Packed, pack
 from thapsang.journeys.issue_invoices.shaping import Shaper, reason, relation
 from thapsang.kit.bulk.copy import execute
+from thapsang.kit.bulk.sharing import be_helper
 from thapsang.kit.db.transactions import transaction
 from thapsang.kit.files import operations as files
 
@@ -316,6 +314,4 @@ def _keep(desk: Desk, book: ClaimedBook, rows: pl.DataFrame, signed: list[bytes]
 
 def main() -> None:
     """Work as a process of its own: the job comes on standard input, the exit code says how it went."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends us
-    parent = os.getppid()
-    work(Job.from_json(sys.stdin.readline()), orphaned=lambda: os.getppid() != parent)
+    be_helper(lambda job, orphaned: work(Job.from_json(job), orphaned=orphaned))

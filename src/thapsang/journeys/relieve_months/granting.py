@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
-import signal
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -28,13 +25,16 @@ from thapsang.domain.customers import bulk as customers
 from thapsang.domain.ledger import bulk as ledger
 from thapsang.domain.payments import bulk as payments
 from thapsang.domain.reliefs import bulk as reliefs
+from thapsang.domain.reliefs import queries
 from thapsang.domain.reliefs.bulk import ClaimedBook
 from thapsang.domain.reliefs.types import GRANTING
+from thapsang.domain.tariffs import queries as tariffs
 from thapsang.engines.relief import ReliefBook
 from thapsang.journeys.relieve_months.job import Job
 from thapsang.journeys.relieve_months.months import RELIEF, Month, Places, asks_areas, prepare, read_block
 from thapsang.journeys.relieve_months.shaping import Granted, difference, opposite, shape
 from thapsang.kit.bulk.copy import execute, fetch
+from thapsang.kit.bulk.sharing import be_helper
 
 if TYPE_CHECKING:
     from adbc_driver_manager.dbapi import Connection
@@ -258,11 +258,9 @@ def _take_notes(links: Links, job: Job, owed: pl.DataFrame) -> None:
 
 def main() -> None:
     """Work as a process of its own: the job comes on standard input, the exit code says how it went."""
-    from thapsang.domain.reliefs import queries
-    from thapsang.domain.tariffs import queries as tariffs
+    be_helper(_help)
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends us
-    parent = os.getppid()
-    job = Job.from_json(sys.stdin.readline())
-    book = queries.book_of(job.version_id, tariffs.current_book())
-    work(job, book, orphaned=lambda: os.getppid() != parent)
+
+def _help(text: str, orphaned: Callable[[], bool]) -> None:
+    job = Job.from_json(text)
+    work(job, queries.book_of(job.version_id, tariffs.current_book()), orphaned=orphaned)

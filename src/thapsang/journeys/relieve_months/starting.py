@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
-from typing import IO
 
 import adbc_driver_postgresql.dbapi as adbc
 import psycopg
@@ -32,6 +28,7 @@ from thapsang.journeys.relieve_months.job import Job
 from thapsang.journeys.relieve_months.simulating import Variant, simulate
 from thapsang.kit.audit.operations import Person
 from thapsang.kit.bulk.copy import url
+from thapsang.kit.bulk.sharing import helpers
 from thapsang.kit.db.transactions import transaction
 
 GROUP_POINTS = 20_000
@@ -39,10 +36,6 @@ GROUP_POINTS = 20_000
 HELPER_BOOKS = 40
 """A helper process takes a second or two to start: it pays from about so many books on."""
 _MEAN_BOOK = 1_000
-_WORKER = (
-    "import django; django.setup(); "
-    "from thapsang.journeys.relieve_months.granting import main; main()"
-)  # fmt: skip
 
 
 class BatchInterruptedError(RuntimeError):
@@ -176,13 +169,13 @@ def _prepare(found: BatchView, phase: int, book: ReliefBook, at: datetime) -> tu
 
 
 def _share_out(
-    job: Job, book: ReliefBook, helpers: int, progress: Callable[[BatchProgress], None] | None
+    job: Job, book: ReliefBook, beside: int, progress: Callable[[BatchProgress], None] | None
 ) -> None:
     def tell() -> None:
         if progress:
             progress(queries.progress(batch_id=job.batch_id, phase=job.phase))
 
-    with _processes(job, helpers) as running:
+    with helpers("thapsang.journeys.relieve_months.granting", job.to_json(), count=beside) as running:
         try:
             work(job, book, after_claim=tell)
         except (adbc.OperationalError, psycopg.OperationalError) as error:
@@ -210,37 +203,3 @@ def _demand_done(found: BatchView, phase: int) -> None:
         raise BatchInterruptedError(
             f"{now.books - now.done} reading books are not done yet. What is done stays; {again}."
         )
-
-
-@contextlib.contextmanager
-def _processes(job: Job, count: int) -> Iterator[list[subprocess.Popen[str]]]:
-    """Run worker processes; end them when the block is left, whatever the reason."""
-    environment = {
-        "DJANGO_SETTINGS_MODULE": "thapsang.config.settings",
-        **os.environ,
-        "POLARS_MAX_THREADS": "1",  # the processes are the parallelism
-    }
-    running = [
-        subprocess.Popen([sys.executable, "-c", _WORKER], stdin=subprocess.PIPE, text=True, env=environment)
-        for _ in range(count)
-    ]
-    try:
-        for process in running:
-            with contextlib.suppress(BrokenPipeError):
-                _stdin(process).write(job.to_json() + "\n")
-                _stdin(process).flush()
-        yield running
-    finally:
-        for process in running:
-            if process.poll() is None:
-                process.terminate()
-        for process in running:
-            process.wait()
-            with contextlib.suppress(BrokenPipeError):
-                _stdin(process).close()
-
-
-def _stdin(process: subprocess.Popen[str]) -> IO[str]:
-    if process.stdin is None:
-        raise ValueError("A worker is started with a pipe.")
-    return process.stdin

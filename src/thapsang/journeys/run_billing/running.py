@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
-from typing import IO, Any
+from typing import Any
 
 import psycopg
-from django.db import connection
 from django.utils import timezone
 
 from thapsang.domain.billing import operations as billing
@@ -25,6 +21,7 @@ from thapsang.domain.tariffs import queries as tariffs
 from thapsang.journeys.run_billing.job import Job
 from thapsang.journeys.run_billing.worker import work
 from thapsang.kit.bulk.copy import url
+from thapsang.kit.bulk.sharing import helpers, shared_lock
 from thapsang.kit.db.transactions import transaction
 
 GROUP_POINTS = 50_000
@@ -32,10 +29,6 @@ GROUP_POINTS = 50_000
 HELPER_POINTS = 50_000
 """A helper process takes a second or two to start: it pays from about so many points on."""
 _LOCK_CLASS = 7412
-_WORKER = (
-    "import django; django.setup(); "
-    "from thapsang.journeys.run_billing.worker import main; main()"
-)  # fmt: skip
 
 
 class BillRunInterruptedError(RuntimeError):
@@ -72,7 +65,7 @@ def start(
     """
     at = at or timezone.now()
     demand_ended(period, at)
-    with _sharing(period) as alone:
+    with shared_lock(_LOCK_CLASS, yymm(period)) as alone:
         before = queries.run_progress(period=period)
         job, waiting, points = _prepare(period, workers, at, again=alone)
         if waiting:
@@ -101,23 +94,6 @@ def _helper_points() -> int:
     return max(1, int(os.environ.get("THAPSANG_BILLS_HELPER_POINTS", HELPER_POINTS)))
 
 
-@contextlib.contextmanager
-def _sharing(period: date) -> Iterator[bool]:
-    """Hold the month's lock together with other starts; yield whether no other start was at work."""
-    key = [_LOCK_CLASS, yymm(period)]
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", key)
-        alone = bool(cursor.fetchone()[0])
-        cursor.execute("SELECT pg_advisory_lock_shared(%s, %s)", key)
-        if alone:
-            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", key)
-    try:
-        yield alone
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock_shared(%s, %s)", key)
-
-
 def _prepare(period: date, workers: int, at: datetime, *, again: bool) -> tuple[Job, int, int]:
     book, policy = tariffs.current_book(), queries.current_policy()
     issued_on = timezone.localtime(at).date()
@@ -136,14 +112,14 @@ def _prepare(period: date, workers: int, at: datetime, *, again: bool) -> tuple[
     return job, waiting, points
 
 
-def _share_out(job: Job, helpers: int, period: date, progress: Callable[[Progress], None] | None) -> None:
+def _share_out(job: Job, beside: int, period: date, progress: Callable[[Progress], None] | None) -> None:
     """Bill in this process and in helpers beside it until no book waits."""
 
     def tell() -> None:
         if progress and (now := queries.run_progress(period=period)):
             progress(now)
 
-    with _processes(job, helpers) as running:
+    with helpers("thapsang.journeys.run_billing.worker", job.to_json(), count=beside) as running:
         try:
             work(job, after_group=tell)
         except psycopg.OperationalError as error:
@@ -159,41 +135,6 @@ def _share_out(job: Job, helpers: int, period: date, progress: Callable[[Progres
             f"{left} reading books are not billed yet (helpers ended with {[p.returncode for p in running]}). "
             f"What is billed stays; run `thapsang bills run --period {period:%Y-%m}` again to go on."
         )
-
-
-@contextlib.contextmanager
-def _processes(job: Job, count: int) -> Iterator[list[subprocess.Popen[str]]]:
-    """Run worker processes; end them when the block is left, whatever the reason."""
-    # One thread each: the processes are the parallelism, and the database needs the same cores.
-    environment = {
-        "DJANGO_SETTINGS_MODULE": "thapsang.config.settings",
-        **os.environ,
-        "POLARS_MAX_THREADS": "1",
-    }
-    running = [
-        subprocess.Popen([sys.executable, "-c", _WORKER], stdin=subprocess.PIPE, text=True, env=environment)
-        for _ in range(count)
-    ]
-    try:
-        for process in running:
-            with contextlib.suppress(BrokenPipeError):
-                _stdin(process).write(job.to_json() + "\n")
-                _stdin(process).flush()
-        yield running
-    finally:
-        for process in running:
-            if process.poll() is None:
-                process.terminate()
-        for process in running:
-            process.wait()
-            with contextlib.suppress(BrokenPipeError):
-                _stdin(process).close()
-
-
-def _stdin(process: subprocess.Popen[str]) -> IO[str]:
-    if process.stdin is None:
-        raise ValueError("A worker is started with a pipe.")
-    return process.stdin
 
 
 def _finish(job: Job) -> None:

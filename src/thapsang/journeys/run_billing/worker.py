@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
-import signal
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -29,6 +26,7 @@ from thapsang.journeys.run_billing.job import Job
 from thapsang.journeys.run_billing.shaping import Shaped, bill_table, entry_table, line_table, shape_bills
 from thapsang.kit.bulk.columns import ColumnReader
 from thapsang.kit.bulk.copy import execute, fetch
+from thapsang.kit.bulk.sharing import be_helper
 
 logger = logging.getLogger(__name__)
 _WAIT_SECONDS = 0.2
@@ -189,6 +187,4 @@ def _book_sums(claimed: list[ClaimedBook], shaped: Shaped) -> pa.Table:
 
 def main() -> None:
     """Work as a process of its own: the job comes on standard input, the exit code says how it went."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends us
-    parent = os.getppid()
-    work(Job.from_json(sys.stdin.readline()), orphaned=lambda: os.getppid() != parent)
+    be_helper(lambda job, orphaned: work(Job.from_json(job), orphaned=orphaned))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import re
 import secrets
 import threading
 from collections.abc import Iterable
@@ -22,6 +23,9 @@ from thapsang.kit.identity.models import ApiClient, ApiToken
 TOKEN_LIFE = timedelta(hours=1)
 REMEMBERED = timedelta(seconds=5)
 _MOST_KNOWN = 10_000
+RESERVED = frozenset({"vnpay", "credit-note", "counter"})
+"""Names under which we record money ourselves: a client's id stands beside them in the books."""
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{2,39}")
 SCOPES = ("bills:read", "payments:write", "statements:read", "readings:write")
 
 
@@ -45,8 +49,13 @@ def add_client(
 ) -> tuple[str, str]:
     """Make a client, or give an existing `client_id` a new secret; return its id and the secret, shown once.
 
-    Raises ClientError for a scope that does not exist.
+    Raises ClientError for a scope that does not exist or an id that is a name of our own.
     """
+    if client_id and (client_id in RESERVED or not _ID.fullmatch(client_id)):
+        raise ClientError(
+            f"{client_id!r} cannot be a client's id: small letters, digits and hyphens, 3 to 40 of them, and none of "
+            f"{', '.join(sorted(RESERVED))}, which are names of our own."
+        )
     wanted = sorted(set(scopes))
     if unknown := [scope for scope in wanted if scope not in SCOPES]:
         raise ClientError(f"There is no scope {unknown[0]!r}; there are {', '.join(SCOPES)}.")

@@ -1,8 +1,11 @@
-"""The ports config plugs adapters into: the seller's key, the tax authority."""
+"""The seller's key and the tax authority: as the settings name them, made when first asked for."""
 
 from __future__ import annotations
 
-from thapsang.domain.invoices.types import KeyOpener, NoKeyError, TaxAuthority
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from thapsang.domain.invoices.types import KeyOpener, TaxAuthority
 from thapsang.engines.einvoice import Signer
 
 _opener: list[KeyOpener] = []
@@ -19,9 +22,8 @@ def use_key(opener: KeyOpener) -> None:
 def signer() -> Signer:
     """Return the seller's key, opened once in this process. Raises NoKeyError, or KeyFileError of the engine."""
     if not _opened:
-        if not _opener:
-            raise NoKeyError("No signing key is plugged in: config/ports.py names the adapter.")
-        _opened.append(_opener[0]())
+        opener = _opener[0] if _opener else import_string(settings.PORTS["seller-key"])
+        _opened.append(opener())
     return _opened[0]
 
 
@@ -31,5 +33,7 @@ def use_authority(authority: TaxAuthority) -> None:
 
 
 def authority() -> TaxAuthority:
-    """Return the tax authority's service as config plugged it in."""
+    """Return the tax authority's service."""
+    if not _authority:
+        use_authority(import_string(settings.PORTS["tax-authority"])())
     return _authority[0]

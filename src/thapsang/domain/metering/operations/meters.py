@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from django.conf import settings
+from django.db.models import Q, QuerySet
 
 from thapsang.domain.metering.models import Installation, Meter, Reading, Register
 from thapsang.domain.metering.operations.months import ensure_months
@@ -64,10 +65,7 @@ def install_meter(*, supply_point_id: int, meter: NewMeter, on: date) -> int:
     return int(hung.pk)
 
 
-def _later(hung: object, on: date) -> Installation | None:
-    from django.db.models import Q, QuerySet
-
-    assert isinstance(hung, QuerySet)
+def _later(hung: QuerySet[Installation], on: date) -> Installation | None:
     found: Installation | None = (
         hung.filter(Q(end__isnull=True) | Q(end__gt=on)).select_for_update().order_by("start").first()
     )

@@ -6,7 +6,7 @@ what is wrong with one line comes back with the chunk.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,26 @@ def _check_header(given: list[str]) -> None:
         f"Dòng tiêu đề sai — {'; '.join(said)}. Tiêu đề đúng: {','.join(COLUMNS)} (quality, purpose được phép bỏ). "
         "Sửa dòng đầu của tệp rồi nạp lại."
     )
+
+
+def _check_types(schema: pa.Schema) -> None:
+    """Refuse a column of lists, structs or bytes: a reading is text, a number or a date."""
+    simple = (pa.types.is_string, pa.types.is_large_string, pa.types.is_integer, pa.types.is_floating,
+              pa.types.is_decimal, pa.types.is_date, pa.types.is_timestamp, pa.types.is_null)  # fmt: skip
+    odd = [
+        f"{field.name} ({field.type})"
+        for field in schema
+        if _name(field.name) in READ and not _is_simple(field.type, simple)
+    ]
+    if odd:
+        raise FileRefusedError(
+            f"Cột không phải chữ, số hay ngày: {', '.join(odd)}. Xuất lại tệp với cột chữ, số hoặc ngày rồi nạp lại."
+        )
+
+
+def _is_simple(kind: pa.DataType, simple: tuple[Callable[[pa.DataType], bool], ...]) -> bool:
+    inner = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return any(test(inner) for test in simple)
 
 
 def _name(text: str) -> str:
@@ -192,6 +212,7 @@ def _parquet(path: Path) -> Iterator[Chunk]:
     with pa_parquet.ParquetFile(path) as file:
         given = [_name(name) for name in file.schema_arrow.names]
         _check_header(given)
+        _check_types(file.schema_arrow)
         size, total, before = path.stat().st_size, max(1, file.metadata.num_rows), 0
         wanted = [name for name in file.schema_arrow.names if _name(name) in READ]
         for batch in file.iter_batches(batch_size=CHUNK_ROWS, columns=wanted):

@@ -45,5 +45,7 @@ def _read(content: dict[str, Any]) -> CollectionRules:
     return CollectionRules(
         bank_bin=str(account["bin"]), bank_name=str(account["bank"]), account=str(account["number"]),
         account_name=str(account["name"]), account_invented=bool(account["invented"]),
-        fee=int(content["customer_fee"]), minutes={m: int(content["intent_minutes"][m]) for m in METHODS},
+        fee=int(content["customer_fee"]),
+        confirm_days=int(content["bank_confirms_within_days"]),
+        minutes={m: int(content["intent_minutes"][m]) for m in METHODS},
     )  # fmt: skip

@@ -27,7 +27,9 @@ def audit_log(request: HttpRequest) -> HttpResponse:
         headers = (_("số"), _("lúc"), _("người"), _("việc"), _("đối tượng"), _("trước"), _("sau"), _("lý do"))
         return csv_file("nhat-ky", headers, (_row(entry) for entry in rows))
     before = request.GET.get("before", "")
-    rows = queries.entries(**wanted, before_id=int(before) if before.isdecimal() else None, limit=PAGE)
+    rows = queries.entries(
+        **wanted, before_id=int(before) if before.isdecimal() and len(before) < 19 else None, limit=PAGE
+    )
     values = {
         "rows": rows, "older": rows[-1].id if len(rows) == PAGE else None, "asked": request.GET,
         "count": queries.count(),

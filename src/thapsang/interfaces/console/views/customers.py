@@ -34,6 +34,7 @@ from thapsang.kit.identity.access import Audience, allow
 
 MOST_HITS = 50
 BILLS, PAYMENTS, READINGS = 36, 30, 40
+_MOST_DIGITS = 15
 
 
 @allow(*CUSTOMER_READERS)
@@ -59,17 +60,22 @@ MATCHED = {
 
 
 def find(text: str) -> list[SearchHit]:
-    """Return customers by whatever fits: first a meter's whole number, then the register's own search."""
-    points = metering.points_by_meter(serial=text.upper()) if text.isalnum() else []
-    if points:
-        held = customers.supply_points(ids=points, on=timezone.localdate())
-        known = {point.customer_code: point for point in held}
-        return [
-            SearchHit(point.customer_id, code, found.name, point.address, "meter")
-            for code, point in known.items()
-            if (found := customers.find_customer(code=code))
-        ]
-    return customers.search(text=text, limit=MOST_HITS)
+    """Return customers by whatever fits: first a meter's whole number, then what the register's own search adds."""
+    metered = _by_meter(text) if text.isalnum() else []
+    seen = {hit.customer_id for hit in metered}
+    more = [hit for hit in customers.search(text=text, limit=MOST_HITS) if hit.customer_id not in seen]
+    return [*metered, *more][:MOST_HITS]
+
+
+def _by_meter(serial: str) -> list[SearchHit]:
+    points = metering.points_by_meter(serial=serial.upper())
+    held = customers.supply_points(ids=points, on=timezone.localdate()) if points else []
+    known = {point.customer_code: point for point in held}
+    return [
+        SearchHit(point.customer_id, code, found.name, point.address, "meter")
+        for code, point in known.items()
+        if (found := customers.find_customer(code=code))
+    ]
 
 
 @allow(*CUSTOMER_READERS)
@@ -240,7 +246,7 @@ def collect(request: HttpRequest, code: str) -> HttpResponseBase:
     typed = request.POST.get("amount", "")
     digits = "".join(character for character in typed if character not in " .,đ\u00a0")
     slip = request.POST.get("slip", "")
-    if not digits.isdecimal() or not slip.isalnum():
+    if not digits.isdecimal() or len(digits) > _MOST_DIGITS or not slip.isalnum():
         problem = _("Số tiền chỉ gồm chữ số, ví dụ 305.230: hãy nhập lại.")
         return _page(request, found, status=422, cash_problem=problem, typed=typed)
     try:

@@ -73,7 +73,7 @@ def one(request: HttpRequest, number: int) -> HttpResponseBase:
     found = _found(number)
     if wants_csv(request):
         return _rejected_file(found)
-    offset = int(text) if (text := request.GET.get("from", "")).isdecimal() else 0
+    offset = int(text) if (text := request.GET.get("from", "")).isdecimal() and len(text) < 10 else 0
     rows = metering.rejections(import_id=number, limit=PAGE + 1, offset=offset)
     values = {
         "found": found, "rows": rows[:PAGE], "next_from": offset + PAGE if len(rows) > PAGE else None,

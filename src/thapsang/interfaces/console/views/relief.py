@@ -245,7 +245,9 @@ def decide(request: HttpRequest, number: int) -> HttpResponseBase:
     try:
         with transaction():
             operations.decide_row(
-                row_id=number, choice=int(choice) if choice.isdecimal() else None, **act(request)
+                row_id=number,
+                choice=int(choice) if choice.isdecimal() and len(choice) < 19 else None,
+                **act(request),
             )
     except ReliefError as error:
         return _evidence(request, problem=str(error), status=422)
