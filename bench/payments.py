@@ -138,7 +138,7 @@ def free_port() -> int:
 def served(environment: dict[str, str]) -> Iterator[int]:
     """The web server with two workers; gives its port."""
     port = free_port()
-    program = f"from thapsang.interfaces.cli.serving import serve; serve('127.0.0.1', {port}, 2)"
+    program = f"from thapsang.interfaces.cli.serving import serve; serve('127.0.0.1', {port}, 2, 16)"
     words = [sys.executable, "-c", program]
     process = subprocess.Popen(words, env=environment, start_new_session=True, cwd=ROOT)
     try:

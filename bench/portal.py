@@ -120,7 +120,7 @@ def _until_it_answers(port: int, path: str) -> None:
     raise RuntimeError("The web server does not answer.")
 
 
-PRODUCT = "from thapsang.interfaces.cli.serving import serve; serve('127.0.0.1', {port}, 2)"
+PRODUCT = "from thapsang.interfaces.cli.serving import serve; serve('127.0.0.1', {port}, 2, 4)"
 HELLO = """
 import sys, types
 from granian import Granian

@@ -107,7 +107,7 @@ def _agree(debtor) -> None:
 @contextmanager
 def server(port: int) -> Iterator[subprocess.Popen[bytes]]:
     """The real web server on the test's database."""
-    program = f"from thapsang.interfaces.cli.serving import serve; serve('127.0.0.1', {port}, 2)"
+    program = f"from thapsang.interfaces.cli.serving import serve; serve('127.0.0.1', {port}, 2, 16)"
     environment = {**os.environ, "DATABASE_URL": url(), "DJANGO_SETTINGS_MODULE": "thapsang.config.settings"}
     process = subprocess.Popen(
         [sys.executable, "-c", program], env=environment, cwd=ROOT, start_new_session=True,

@@ -15,15 +15,19 @@ from thapsang.interfaces.cli import page_files
 from thapsang.interfaces.cli.database import database
 
 WORKER = "thapsang.interfaces.worker"
-THREADS = 16
-"""Of each process: those that wait for the database are many, and payments that wait together are settled together
-(docs/adr/0008)."""
+PAGE_THREADS = 4
+"""Of each process: drawing pages is Python's work, and more at once only make each of them later (docs/adr/0015)."""
 
 
 def serve(
     host: str = typer.Option("127.0.0.1", help="Address to listen on."),
     port: int = typer.Option(8000, help="Port to listen on."),
     workers: int = typer.Option(2, help="Processes."),
+    threads: int = typer.Option(
+        PAGE_THREADS,
+        min=1,
+        help="Threads of a process: few for pages, 16 for a server of the banks' calls alone.",
+    ),
 ) -> None:
     """Serve the portal, the console and the API, with the embedded database unless DATABASE_URL names another.
 
@@ -35,7 +39,7 @@ def serve(
     with database():
         Granian(
             "thapsang.config.wsgi:application", address=host, port=port, workers=workers,
-            blocking_threads=THREADS, interface=Interfaces.WSGI, log_access=False, websockets=False,
+            blocking_threads=threads, interface=Interfaces.WSGI, log_access=False, websockets=False,
         ).serve()  # fmt: skip
 
 
