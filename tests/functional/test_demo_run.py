@@ -79,7 +79,7 @@ def test_it_comes_up_stops_cleanly_and_comes_up_again(environment: dict[str, str
     port = _two_free_ports()
     with _demo(environment, port) as process:
         assert "Thắp Sáng" in _wait_for(f"http://127.0.0.1:{port}/", process, 240)
-        assert _wait_for(f"http://127.0.0.1:{port + 1}/sms/inbox", process, 5)
+        assert _wait_for(f"http://127.0.0.1:{port + 1}/sms/inbox", process, 60)
         family = _descendants(process)
         assert len(family) >= 4  # the server, the web server and its workers, the worker, the twins
     assert [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE] == []

@@ -91,11 +91,14 @@ def _run(ports: Ports, customers: int) -> None:
         prepare(progress, customers)
         with transaction():
             staff = demonstration.add_people(at=timezone.now())
-        with Step(progress, "Starting the web server, the worker and the sandbox twins"):
-            children.start("twins", "twins", "--port", str(ports.twins))
+        # One after another: the first page is there sooner when nobody competes for the cores.
+        with Step(progress, "Starting the web server"):
             children.start("web", "serve", "--port", str(ports.web))
-            children.start("worker", "worker")
             wait_for_page(f"{ports.web_url}/healthz", children)
+        with Step(progress, "Starting the worker and the sandbox twins"):
+            children.start("twins", "twins", "--port", str(ports.twins))
+            children.start("worker", "worker")
+            wait_for_page(f"{ports.twins_url}/sms/inbox", children)
         progress.stop()
         connection.close()
         _announce(ports, staff)
