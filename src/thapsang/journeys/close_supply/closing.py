@@ -17,8 +17,8 @@ from thapsang.domain.billing import bulk as billing
 from thapsang.domain.billing import operations as months
 from thapsang.domain.billing import queries as bills
 from thapsang.domain.billing.bulk.computing import Computed
-from thapsang.domain.billing.bulk.correcting import BILL, LINE
 from thapsang.domain.billing.bulk.finals import compute_final, final_of, insert_final
+from thapsang.domain.billing.bulk.tables import BILL, LINE
 from thapsang.domain.billing.types import PERIOD_FACTOR, FinalBillError, bill_code, bill_id, month_after, yymm
 from thapsang.domain.customers import operations as customers
 from thapsang.domain.customers import queries as register

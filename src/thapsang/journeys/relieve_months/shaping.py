@@ -8,25 +8,11 @@ from datetime import date
 import polars as pl
 import pyarrow as pa
 
+from thapsang.domain.billing.bulk.tables import BILL, LINE
 from thapsang.domain.reliefs.bulk import GRANT
 from thapsang.journeys.relieve_months.job import Job
 from thapsang.journeys.relieve_months.months import RELIEF
 
-_INT, _DAY, _TEXT, _NUMBER, _SMALL = pa.int64(), pa.date32(), pa.string(), pa.int32(), pa.int16()
-BILL = pa.schema(
-    {
-        "id": _INT, "run_id": _INT, "supply_point_id": _INT, "customer_id": _INT, "agreement_id": _INT,
-        "category": _TEXT, "household_quarters": _NUMBER, "start": _DAY, "end": _DAY, "kwh": _INT,
-        "kvarh": _INT, "estimated": pa.bool_(), "net": _INT, "vat_rate": _NUMBER, "vat": _INT, "total": _INT,
-        "issued_on": _DAY, "due_on": _DAY,
-    }
-)  # fmt: skip
-LINE = pa.schema(
-    {
-        "bill_id": _INT, "line_no": _SMALL, "kind": _TEXT, "tier": _SMALL, "band": _TEXT, "kwh": _INT,
-        "price": _NUMBER, "amount": _INT, "start": _DAY, "end": _DAY, "reference": _SMALL,
-    }
-)  # fmt: skip
 _MONEY = ("kwh", "amount", "vat", "cash")
 
 

@@ -10,24 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from thapsang.domain.billing.bulk.computing import Computed
+from thapsang.domain.billing.bulk.tables import BILL, ENTRIES, LINE
 from thapsang.domain.billing.types import PERIOD_FACTOR, yymm
-
-_INT, _DAY, _TEXT, _SMALL = pa.int64(), pa.date32(), pa.string(), pa.int32()
-BILL = pa.schema(
-    {
-        "id": _INT, "run_id": _INT, "supply_point_id": _INT, "customer_id": _INT, "agreement_id": _INT,
-        "category": _TEXT, "household_quarters": _SMALL, "start": _DAY, "end": _DAY, "kwh": _INT,
-        "kvarh": _INT, "estimated": pa.bool_(), "net": _INT, "vat_rate": _SMALL, "vat": _INT, "total": _INT,
-        "issued_on": _DAY, "due_on": _DAY,
-    }
-)  # fmt: skip
-LINE = pa.schema(
-    {
-        "bill_id": _INT, "line_no": pa.int16(), "kind": _TEXT, "tier": pa.int16(), "band": _TEXT, "kwh": _INT,
-        "price": _SMALL, "amount": _INT, "start": _DAY, "end": _DAY, "reference": pa.int16(),
-    }
-)  # fmt: skip
-ENTRY = pa.schema([(name, _INT) for name in ("journal_id", "account_id", "amount", "document")])
 
 
 @dataclass(frozen=True)
@@ -94,5 +78,5 @@ def entry_table(shaped: Shaped, *, journals: dict[int, int], revenue: int, vat: 
                      document=pl.lit(None, pl.Int64))
         for account, column in ((revenue, "net"), (vat, "vat"))
     ]  # fmt: skip
-    entries = pl.concat([part.select(ENTRY.names) for part in (owed, *credits)])
-    return entries.filter(pl.col("amount") != 0).to_arrow().cast(ENTRY)
+    entries = pl.concat([part.select(ENTRIES.names) for part in (owed, *credits)])
+    return entries.filter(pl.col("amount") != 0).to_arrow().cast(ENTRIES)

@@ -11,17 +11,10 @@ from datetime import date
 import polars as pl
 import pyarrow as pa
 
+from thapsang.domain.billing.bulk.tables import ENTRIES, LINKS, LINKS_AND_TARIFFS
 from thapsang.domain.billing.types import PERIOD_FACTOR, BillingError, yymm
 from thapsang.kit.bulk.copy import Link, copy_rows, fetch
 
-LINKS = pa.schema(
-    {
-        "bill_id": pa.int64(), "of_bill_id": pa.int64(), "kind": pa.string(), "origin": pa.string(),
-        "relief_version_id": pa.int64(),
-    }
-)  # fmt: skip
-_VERSION = pa.field("policy_version_id", pa.int64())
-ENTRIES = pa.schema([(name, pa.int64()) for name in ("journal_id", "account_id", "amount", "document")])
 LAST_SEQUENCE = 9
 
 
@@ -55,7 +48,7 @@ def insert_links(link: Link, *, links: pa.Table) -> int:
 
     A column `policy_version_id` (int64) names the tariffs of a bill that were not its run's.
     """
-    schema = LINKS.append(_VERSION) if _VERSION.name in links.column_names else LINKS
+    schema = LINKS_AND_TARIFFS if "policy_version_id" in links.column_names else LINKS
     return copy_rows(link, "billing_billlink", links.select(schema.names).cast(schema))
 
 

@@ -10,29 +10,9 @@ import pyarrow as pa
 
 from thapsang.domain.billing.bulk.adjusting import LAST_SEQUENCE
 from thapsang.domain.billing.bulk.comparing import Compared
+from thapsang.domain.billing.bulk.tables import BILL, LINE, LINKS_AND_TARIFFS
 from thapsang.domain.billing.types import PERIOD_FACTOR, BillingError, yymm
 
-_INT, _DAY, _TEXT, _SMALL = pa.int64(), pa.date32(), pa.string(), pa.int32()
-BILL = pa.schema(
-    {
-        "id": _INT, "run_id": _INT, "supply_point_id": _INT, "customer_id": _INT, "agreement_id": _INT,
-        "category": _TEXT, "household_quarters": _SMALL, "start": _DAY, "end": _DAY, "kwh": _INT,
-        "kvarh": _INT, "estimated": pa.bool_(), "net": _INT, "vat_rate": _SMALL, "vat": _INT, "total": _INT,
-        "issued_on": _DAY, "due_on": _DAY,
-    }
-)  # fmt: skip
-LINE = pa.schema(
-    {
-        "bill_id": _INT, "line_no": pa.int16(), "kind": _TEXT, "tier": pa.int16(), "band": _TEXT, "kwh": _INT,
-        "price": _SMALL, "amount": _INT, "start": _DAY, "end": _DAY, "reference": pa.int16(),
-    }
-)  # fmt: skip
-LINK = pa.schema(
-    {
-        "bill_id": _INT, "of_bill_id": _INT, "kind": _TEXT, "origin": _TEXT, "relief_version_id": _INT,
-        "policy_version_id": _INT,
-    }
-)  # fmt: skip
 _SUMS = ("kwh", "kvarh", "net", "vat", "total")
 
 
@@ -40,8 +20,8 @@ _SUMS = ("kwh", "kvarh", "net", "vat", "total")
 class Made:
     """Later bills ready to be written.
 
-    bills: columns of BILL, `point`, `account_id`, `book` order of number; lines: LINE; links: LINK without origin;
-    main: of_bill and the bill that sets it right.
+    bills: columns of BILL, `point`, `account_id`, `book` order of number; lines: LINE; links: LINKS_AND_TARIFFS
+    without origin; main: of_bill and the bill that sets it right.
     """
 
     bills: pl.DataFrame
@@ -59,7 +39,12 @@ class Made:
 
     def link_table(self, origin: str) -> pa.Table:
         """Return the links as their table takes them, all of one origin."""
-        return self.links.with_columns(origin=pl.lit(origin)).select(LINK.names).to_arrow().cast(LINK)
+        return (
+            self.links.with_columns(origin=pl.lit(origin))
+            .select(LINKS_AND_TARIFFS.names)
+            .to_arrow()
+            .cast(LINKS_AND_TARIFFS)
+        )
 
 
 def adjusting(

@@ -7,7 +7,6 @@ from typing import Any
 
 from django.db import connection
 
-from thapsang.domain.billing.models import Bill
 from thapsang.domain.billing.types import BillDetail, BillView, LineView, parts
 from thapsang.kit.db.questions import Question, Rows, answer
 
@@ -94,8 +93,3 @@ def newest_bill(*, supply_point_id: int) -> BillView | None:
     """Return a point's last bill, or None."""
     found = bills_of(supply_point_ids=[supply_point_id], limit=1)
     return found[0] if found else None
-
-
-def bill_exists(*, bill_id: int) -> bool:
-    """Tell whether a bill has this number."""
-    return Bill.objects.filter(pk=bill_id).exists()
