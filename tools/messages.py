@@ -20,8 +20,8 @@ from django.utils.translation.template import templatize
 SOURCE = Path(__file__).resolve().parents[1] / "src/thapsang"
 FOLDERS = ("interfaces/portal", "interfaces/shared", "interfaces/console")
 PO = SOURCE / "interfaces/shared/locale/en/LC_MESSAGES/django.po"
-WAITING = ("invoice", "relief")
-"""Pages of the console, by the beginning of their files' names, whose English is still to be written."""
+WAITING: tuple[str, ...] = ()
+"""Pages of the console, by the beginning of their files' names, whose English is still to be written: none."""
 KEYWORDS = {"gettext": None, "_": None, "gettext_lazy": None, "ngettext": (1, 2), "pgettext": ((1, "c"), 2)}
 
 
