@@ -6,18 +6,15 @@ time, holds no lock but that of its books. What was numbered when a process died
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import logging
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import adbc_driver_postgresql.dbapi as adbc
 import polars as pl
-import psycopg
 from django.utils import timezone
 
 from thapsang.domain.invoices import operations, queries
@@ -36,99 +33,80 @@ from thapsang.journeys.issue_invoices.job import Job
 from thapsang.journeys.issue_invoices.material import Material, hindered, read
 from thapsang.journeys.issue_invoices.packing import Packed, pack
 from thapsang.journeys.issue_invoices.shaping import Shaper, reason, relation
-from thapsang.kit.bulk.copy import execute
+from thapsang.kit.bulk.claiming import Links, Queue, open_links, work_through
 from thapsang.kit.bulk.sharing import be_helper
 from thapsang.kit.db.transactions import transaction
 from thapsang.kit.files import operations as files
 
 if TYPE_CHECKING:
+    import psycopg
     from adbc_driver_manager.dbapi import Connection
 
 logger = logging.getLogger(__name__)
-_WAIT_SECONDS = 0.2
-_LOCK_SECONDS = 60
 _CHUNK = 100
 """Invoices written, then signed, at a time: small enough for the processor's caches (docs/adr/0017)."""
-_LOST = (adbc.OperationalError, psycopg.OperationalError)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Desk:
     """A worker's connections and what it makes invoices with. `read` sees only what is committed."""
 
     job: Job
-    read: Connection
-    write: psycopg.Connection[Any]
+    links: Links[Connection]
     shaper: Shaper
 
-    @classmethod
-    @contextlib.contextmanager
-    def open(cls, job: Job) -> Iterator[Self]:
-        """Open both connections; what is not committed when the block ends is rolled back."""
-        policy = queries.current_policy()
-        shaper = Shaper(policy, job.period)
-        with adbc.connect(job.url) as read_link, contextlib.closing(psycopg.connect(job.url)) as write:
-            execute(read_link, f"SET lock_timeout = '{_LOCK_SECONDS}s'")
-            read_link.commit()
-            yield cls(job, read_link, write, shaper)
+    @property
+    def read(self) -> Connection:
+        """The connection that reads."""
+        return self.links.read
 
-    def rollback(self) -> None:
-        """Give up the transaction at hand."""
-        self.read.rollback()
-        self.write.rollback()
-
-    def commit(self) -> None:
-        """Commit what was written, and let go of what was read."""
-        self.read.rollback()
-        self.write.commit()
+    @property
+    def write(self) -> psycopg.Connection[Any]:
+        """The connection that holds the claim and the transaction."""
+        return self.links.write
 
 
 def work(
     job: Job, *, tell: Callable[[], None] | None = None, orphaned: Callable[[], bool] | None = None
 ) -> None:
     """Number and sign groups of books until none waits; books another process holds are waited for."""
-    with Desk.open(job) as desk:
-        while not (orphaned and orphaned()):
-            if not (_next_waiting(desk) or _next_numbered(desk)):
-                left = books_left(desk.write, batch_id=job.batch_id)
-                desk.rollback()
-                if not left:
-                    return
-                time.sleep(_WAIT_SECONDS)
-            if tell:
-                tell()
+    with open_links(job.url, adbc.connect) as links:
+        desk = Desk(job, links, Shaper(queries.current_policy(), job.period))
+        work_through(_queue(desk), links, after_group=tell, orphaned=orphaned)
 
 
-def _next_waiting(desk: Desk) -> bool:
-    """Number a group of waiting books, then sign it; False when none waits."""
-    claimed = claim_books(
-        desk.write, batch_id=desk.job.batch_id, status="waiting", limit=desk.job.group_books
-    )
-    if not claimed:
-        desk.rollback()
-        return False
-    with _failing(desk, claimed):
-        material = read(desk.read, period=desk.job.period, book_ids=[book.book_id for book in claimed])
-        if material is not None:
-            _number(desk, claimed, material)
-        mark_numbered(desk.write, ids=[book.id for book in claimed])
-        desk.commit()
-        _sign_again(desk, [book.id for book in claimed], material)
-    return True
+def _queue(desk: Desk) -> Queue[ClaimedBook]:
+    def fail(book: ClaimedBook, problem: str) -> None:
+        logger.exception("Invoices of book %s failed", book.code)
+        mark_failed(desk.write, book=book, problem=problem)
+
+    return Queue(
+        claim=lambda limit: _claim(desk, limit or desk.job.group_books), do=lambda claimed: _do(desk, claimed),
+        fail=fail, left=lambda: books_left(desk.write, batch_id=desk.job.batch_id) > 0,
+    )  # fmt: skip
 
 
-def _next_numbered(desk: Desk) -> bool:
-    """Sign a group of books that were numbered and not signed; False when there is none."""
-    claimed = claim_books(
-        desk.write, batch_id=desk.job.batch_id, status="numbered", limit=desk.job.group_books
-    )
-    if not claimed:
-        desk.rollback()
-        return False
-    with _failing(desk, claimed):
-        _sign(desk, claimed, read(desk.read, period=desk.job.period, book_ids=[b.book_id for b in claimed]))
-        desk.commit()
-    return True
+def _claim(desk: Desk, limit: int) -> list[ClaimedBook]:
+    """Claim books that wait, or else books that were numbered and not signed."""
+    for status in ("waiting", "numbered"):
+        claimed = claim_books(desk.write, batch_id=desk.job.batch_id, status=status, limit=limit)
+        if claimed:
+            return claimed
+    return []
+
+
+def _do(desk: Desk, claimed: list[ClaimedBook]) -> None:
+    """Sign claimed books; number them first, in a transaction of its own, if they wait."""
+    material = read(desk.read, period=desk.job.period, book_ids=[book.book_id for book in claimed])
+    if claimed[0].status == "numbered":
+        _sign(desk, claimed, material)
+        desk.links.commit()
+        return
+    if material is not None:
+        _number(desk, claimed, material)
+    mark_numbered(desk.write, ids=[book.id for book in claimed])
+    desk.links.commit()
+    _sign_again(desk, [book.id for book in claimed], material)
 
 
 def _sign_again(desk: Desk, ids: list[int], material: Material | None) -> None:
@@ -137,22 +115,7 @@ def _sign_again(desk: Desk, ids: list[int], material: Material | None) -> None:
         desk.write, batch_id=desk.job.batch_id, status="numbered", limit=len(ids), among=ids
     )
     _sign(desk, claimed, material)
-    desk.commit()
-
-
-@contextlib.contextmanager
-def _failing(desk: Desk, claimed: list[ClaimedBook]) -> Iterator[None]:
-    """When a group fails, mark its books failed with the reason; a lost database ends the worker."""
-    try:
-        yield
-    except _LOST:
-        raise
-    except Exception as error:
-        desk.rollback()
-        logger.exception("Invoices of books %s failed", [book.code for book in claimed])
-        for book in claimed:
-            mark_failed(desk.write, book=book, problem=f"{type(error).__name__}: {error}")
-        desk.commit()
+    desk.links.commit()
 
 
 def _number(desk: Desk, claimed: list[ClaimedBook], material: Material) -> None:

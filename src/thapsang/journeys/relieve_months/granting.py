@@ -5,18 +5,16 @@ Two connections as in the bill run: psycopg claims, writes and commits; ADBC onl
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING, Any, Self
+from typing import TypeAlias
 
 import adbc_driver_postgresql.dbapi as adbc
 import polars as pl
-import psycopg
 import pyarrow as pa
+from adbc_driver_manager.dbapi import Connection
 
 from thapsang.domain.billing import bulk as billing
 from thapsang.domain.billing.bulk import issued
@@ -33,42 +31,11 @@ from thapsang.engines.relief import ReliefBook
 from thapsang.journeys.relieve_months.job import Job
 from thapsang.journeys.relieve_months.months import RELIEF, Month, Places, asks_areas, prepare, read_block
 from thapsang.journeys.relieve_months.shaping import Granted, difference, opposite, shape
-from thapsang.kit.bulk.copy import execute, fetch
+from thapsang.kit.bulk.claiming import Links, Queue, open_links, work_through
 from thapsang.kit.bulk.sharing import be_helper
 
-if TYPE_CHECKING:
-    from adbc_driver_manager.dbapi import Connection
-
 logger = logging.getLogger(__name__)
-_WAIT_SECONDS = 0.2
-_LOCK_SECONDS = 60
-
-
-@dataclass(frozen=True)
-class Links:
-    """`write` holds the claim and the transaction, `read` sees what is committed."""
-
-    read: Connection
-    write: psycopg.Connection[Any]
-
-    @classmethod
-    @contextlib.contextmanager
-    def open(cls, url: str) -> Iterator[Self]:
-        """Open both; what is not committed when the block ends is rolled back."""
-        with adbc.connect(url) as read, contextlib.closing(psycopg.connect(url)) as write:
-            execute(read, f"SET lock_timeout = '{_LOCK_SECONDS}s'")
-            read.commit()
-            yield cls(read, write)
-
-    def rollback(self) -> None:
-        """Give up what is at hand."""
-        self.read.rollback()
-        self.write.rollback()
-
-    def commit(self) -> None:
-        """Commit what was written, and let go of what was read."""
-        self.read.rollback()
-        self.write.commit()
+Desk: TypeAlias = Links[Connection]
 
 
 @dataclass
@@ -98,55 +65,28 @@ def work(
 
     A book that fails by itself is marked failed and does not stop the others. `orphaned` is asked between claims.
     """
-    with Links.open(job.url) as links:
+    with open_links(job.url, adbc.connect) as links:
         batch = _Batch(job, book, Places.read(links.read))
-        while not (orphaned and orphaned()):
-            claimed = reliefs.claim_books(
-                links.write, batch_id=job.batch_id, phase=job.phase, limit=job.group
-            )
-            if claimed:
-                _do_or_single_out(links, batch, claimed)
-            elif not _held_by_others(links, job):
-                return
-            if after_claim:
-                after_claim()
+        work_through(_queue(links, batch), links, after_group=after_claim, orphaned=orphaned)
 
 
-def _held_by_others(links: Links, job: Job) -> bool:
-    sql = (
-        f"SELECT count(*) AS n FROM reliefs_batchbook WHERE batch_id = {job.batch_id} "  # noqa: S608 - integers
-        f"AND phase = {job.phase} AND status = 'waiting'"
-    )
-    waiting = bool(fetch(links.write, sql)["n"][0].as_py())
-    links.rollback()
-    if waiting:
-        time.sleep(_WAIT_SECONDS)
-    return waiting
+def _queue(links: Desk, batch: _Batch) -> Queue[ClaimedBook]:
+    job = batch.job
+
+    def fail(book: ClaimedBook, problem: str) -> None:
+        logger.exception("Reading book %s of %s could not be relieved", book.code, book.month)
+        reliefs.fail_book(links.write, book=book, problem=problem)
+
+    return Queue(
+        claim=lambda limit: reliefs.claim_books(
+            links.write, batch_id=job.batch_id, phase=job.phase, limit=limit or job.group
+        ),
+        do=lambda claimed: do_books(links, batch, claimed), fail=fail,
+        left=lambda: reliefs.books_wait(links.write, batch_id=job.batch_id, phase=job.phase),
+    )  # fmt: skip
 
 
-def _do_or_single_out(links: Links, batch: _Batch, claimed: list[ClaimedBook]) -> None:
-    """Do some books; when that fails, do them one by one so that only the book at fault fails."""
-    try:
-        do_books(links, batch, claimed)
-    except (adbc.OperationalError, psycopg.OperationalError):
-        raise  # The server is gone, or told us to stop: nothing to single out.
-    except Exception as error:
-        links.rollback()
-        if len(claimed) > 1:
-            for _ in claimed:
-                one = reliefs.claim_books(
-                    links.write, batch_id=batch.job.batch_id, phase=batch.job.phase, limit=1
-                )
-                if one:
-                    _do_or_single_out(links, batch, one)
-            links.rollback()
-            return
-        logger.exception("Reading book %s of %s could not be relieved", claimed[0].code, claimed[0].month)
-        reliefs.fail_book(links.write, book=claimed[0], problem=f"{type(error).__name__}: {error}"[:2000])
-        links.commit()
-
-
-def do_books(links: Links, batch: _Batch, claimed: list[ClaimedBook]) -> None:
+def do_books(links: Desk, batch: _Batch, claimed: list[ClaimedBook]) -> None:
     """Grant, or take back, claimed books of one month and commit bills, ledger, grants and marks, or nothing."""
     reliefs.hold_month(links.write, books=claimed)
     links.read.rollback()  # what others committed while we waited must be seen
@@ -167,7 +107,7 @@ def do_books(links: Links, batch: _Batch, claimed: list[ClaimedBook]) -> None:
 
 
 def _change(
-    links: Links, batch: _Batch, period: date, low: int, high: int
+    links: Desk, batch: _Batch, period: date, low: int, high: int
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return what is to be given now (RELIEF; below zero: taken back), and the bills it is for."""
     job = batch.job
@@ -188,7 +128,7 @@ def _change(
 
 
 def _shaped(
-    links: Links,
+    links: Desk,
     batch: _Batch,
     period: date,
     change: pl.DataFrame,
@@ -207,7 +147,7 @@ def _shaped(
     )  # fmt: skip
 
 
-def _write(links: Links, job: Job, period: date, claimed: list[ClaimedBook], granted: Granted) -> None:
+def _write(links: Desk, job: Job, period: date, claimed: list[ClaimedBook], granted: Granted) -> None:
     reliefs.insert_grants(links.write, grants=granted.grants)
     if not granted.bills.num_rows:
         return
@@ -248,7 +188,7 @@ def _entries(job: Job, owed: pl.DataFrame, funded: pl.DataFrame) -> pa.Table:
     ).to_arrow()
 
 
-def _take_notes(links: Links, job: Job, owed: pl.DataFrame) -> None:
+def _take_notes(links: Desk, job: Job, owed: pl.DataFrame) -> None:
     notes = owed.filter(pl.col("total") < 0).select(
         bill_id="id", of_bill_id="of_bill_id", journal_id="journal_id"
     )

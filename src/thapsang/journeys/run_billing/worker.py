@@ -5,16 +5,12 @@ Two connections: one claims, writes and commits; the other only reads what other
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import date
-from typing import Any, Self
+from typing import TypeAlias
 
 import polars as pl
-import psycopg
 import pyarrow as pa
 
 from thapsang.domain.billing import bulk as billing
@@ -24,44 +20,12 @@ from thapsang.domain.ledger import bulk as ledger
 from thapsang.engines.rating import TariffBook, book_from_content
 from thapsang.journeys.run_billing.job import Job
 from thapsang.journeys.run_billing.shaping import Shaped, bill_table, entry_table, line_table, shape_bills
+from thapsang.kit.bulk.claiming import Links, Queue, open_links, work_through
 from thapsang.kit.bulk.columns import ColumnReader
-from thapsang.kit.bulk.copy import execute, fetch
 from thapsang.kit.bulk.sharing import be_helper
 
 logger = logging.getLogger(__name__)
-_WAIT_SECONDS = 0.2
-_LOCK_SECONDS = 60
-"""The reader never waits longer for a table: somebody who alters it may be waiting for our own writer."""
-
-
-@dataclass(frozen=True)
-class Links:
-    """A worker's connections: `write` holds the claim and the transaction, `read` sees what is committed."""
-
-    read: ColumnReader
-    write: psycopg.Connection[Any]
-
-    @classmethod
-    @contextlib.contextmanager
-    def open(cls, url: str) -> Iterator[Self]:
-        """Open both; what is not committed when the block ends is rolled back."""
-        with (
-            contextlib.closing(ColumnReader.connect(url)) as read,
-            contextlib.closing(psycopg.connect(url)) as write,
-        ):
-            execute(read, f"SET lock_timeout = '{_LOCK_SECONDS}s'")
-            read.commit()
-            yield cls(read, write)
-
-    def rollback(self) -> None:
-        """Give up the group at hand."""
-        self.read.rollback()
-        self.write.rollback()
-
-    def commit(self) -> None:
-        """Commit what was written, and let go of what was read."""
-        self.read.rollback()
-        self.write.commit()
+Desk: TypeAlias = Links[ColumnReader]
 
 
 def work(
@@ -73,55 +37,27 @@ def work(
     marked failed and does not stop the others.
     """
     book = book_from_content(job.policy)
-    with Links.open(job.url) as links:
-        while not (orphaned and orphaned()):
-            claimed = billing.claim_books(
-                links.write, run_id=job.run_id, limit=job.group_books, sharers=job.workers
-            )
-            if claimed:
-                _bill_or_single_out(links, job, book, claimed)
-            elif not _held_by_others(links, job):
-                return
-            if after_group:
-                after_group()
+    with open_links(job.url, ColumnReader.connect) as links:
+        work_through(_queue(job, book, links), links, after_group=after_group, orphaned=orphaned)
 
 
-def _held_by_others(links: Links, job: Job) -> bool:
-    """Tell whether books still wait in the hands of another process; wait a moment if so."""
-    sql = f"SELECT count(*) AS n FROM billing_billrunbook WHERE run_id = {job.run_id} AND status = 'waiting'"  # noqa: S608
-    waiting = bool(fetch(links.write, sql)["n"][0].as_py())
-    links.rollback()
-    if waiting:
-        time.sleep(_WAIT_SECONDS)
-    return waiting
+def _queue(job: Job, book: TariffBook, links: Desk) -> Queue[ClaimedBook]:
+    def claim(limit: int | None) -> list[ClaimedBook]:
+        if limit:
+            return billing.claim_books(links.write, run_id=job.run_id, limit=limit)
+        return billing.claim_books(links.write, run_id=job.run_id, limit=job.group_books, sharers=job.workers)
+
+    def fail(book: ClaimedBook, problem: str) -> None:
+        logger.exception("Reading book %s could not be billed", book.code)
+        billing.fail_book(links.write, book=book, problem=problem)
+
+    return Queue(
+        claim=claim, fail=fail, do=lambda claimed: bill_group(links, job, book, claimed),
+        left=lambda: billing.books_wait(links.write, run_id=job.run_id),
+    )  # fmt: skip
 
 
-def _bill_or_single_out(links: Links, job: Job, book: TariffBook, claimed: list[ClaimedBook]) -> None:
-    """Bill a group; when it fails, bill its books one by one so that only the book at fault fails."""
-    try:
-        bill_group(links, job, book, claimed)
-    except psycopg.OperationalError:
-        raise  # The server is gone, or told us to stop: nothing to single out.
-    except Exception as error:
-        links.rollback()
-        if len(claimed) > 1:
-            _one_by_one(links, job, book)
-        else:
-            logger.exception("Reading book %s could not be billed", claimed[0].code)
-            billing.fail_book(links.write, book=claimed[0], problem=f"{type(error).__name__}: {error}"[:2000])
-            links.commit()
-
-
-def _one_by_one(links: Links, job: Job, book: TariffBook) -> None:
-    for _ in range(job.group_books):
-        claimed = billing.claim_books(links.write, run_id=job.run_id, limit=1)
-        if not claimed:
-            links.rollback()
-            return
-        _bill_or_single_out(links, job, book, claimed)
-
-
-def bill_group(links: Links, job: Job, book: TariffBook, claimed: list[ClaimedBook]) -> None:
+def bill_group(links: Desk, job: Job, book: TariffBook, claimed: list[ClaimedBook]) -> None:
     """Bill claimed books and commit bills, lines, ledger entries, exceptions and marks, or nothing."""
     again = any(c.passes for c in claimed)
     billed = _billed(links, job, claimed) if again else None
@@ -151,7 +87,7 @@ def _by_day(claimed: list[ClaimedBook]) -> dict[int, list[int]]:
     return days
 
 
-def _billed(links: Links, job: Job, claimed: list[ClaimedBook]) -> pl.Series | None:
+def _billed(links: Desk, job: Job, claimed: list[ClaimedBook]) -> pl.Series | None:
     points = pl.DataFrame(billing.points_of_books(links.read, book_ids=[book.book_id for book in claimed]))[
         "point"
     ]
@@ -161,7 +97,7 @@ def _billed(links: Links, job: Job, claimed: list[ClaimedBook]) -> pl.Series | N
     return pl.Series(billing.billed_points(links.read, period=job.period, low=low, high=high))
 
 
-def _post(links: Links, job: Job, claimed: list[ClaimedBook], shaped: Shaped) -> None:
+def _post(links: Desk, job: Job, claimed: list[ClaimedBook], shaped: Shaped) -> None:
     """Post one journal a book: what its customers owe against revenue and VAT."""
     owing = set(shaped.sums.filter(pl.col("total") != 0)["book_id"])
     books = [book for book in claimed if book.book_id in owing]

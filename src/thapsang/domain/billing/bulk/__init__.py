@@ -1,7 +1,13 @@
 """Billing in columns: claim books, COPY bills, lines and exceptions, read a month back."""
 
 from thapsang.domain.billing.bulk.adjusting import adjustment_entries, insert_links, next_sequences
-from thapsang.domain.billing.bulk.claims import ClaimedBook, claim_books, fail_book, finish_books
+from thapsang.domain.billing.bulk.claims import (
+    ClaimedBook,
+    books_wait,
+    claim_books,
+    fail_book,
+    finish_books,
+)
 from thapsang.domain.billing.bulk.posting import (
     billed_points,
     book_of_point,
@@ -25,6 +31,7 @@ __all__ = [
     "adjustment_entries",
     "billed_points",
     "book_of_point",
+    "books_wait",
     "claim_books",
     "claim_unit",
     "exception_points",

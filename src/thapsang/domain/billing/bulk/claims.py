@@ -41,6 +41,12 @@ def claim_books(link: Link, *, run_id: int, limit: int, sharers: int = 1) -> lis
     return [ClaimedBook(**row) for row in rows.to_pylist()]
 
 
+def books_wait(link: Link, *, run_id: int) -> bool:
+    """Tell whether books of a run wait, in anybody's hands."""
+    sql = f"SELECT 1 AS one FROM billing_billrunbook WHERE run_id = {int(run_id)} AND status = 'waiting' LIMIT 1"  # noqa: S608
+    return bool(fetch(link, sql).num_rows)
+
+
 _STILL_OPEN = (
     "(SELECT count(*) FROM billing_billingexception e JOIN customers_supplypoint p ON p.id = e.supply_point_id "
     "WHERE e.run_id = b.run_id AND e.status = 'open' AND p.book_id = b.book_id)"

@@ -35,6 +35,15 @@ def claim_books(link: Link, *, batch_id: int, phase: int, limit: int) -> list[Cl
     return [ClaimedBook(**row) for row in rows if row["month"] == rows[0]["month"]]
 
 
+def books_wait(link: Link, *, batch_id: int, phase: int) -> bool:
+    """Tell whether books of a batch wait, in anybody's hands."""
+    sql = (
+        f"SELECT 1 AS one FROM reliefs_batchbook WHERE batch_id = {int(batch_id)} "  # noqa: S608 - integers only
+        f"AND phase = {int(phase)} AND status = 'waiting' LIMIT 1"
+    )
+    return bool(fetch(link, sql).num_rows)
+
+
 def hold_month(link: Link, *, books: list[ClaimedBook]) -> None:
     """Wait until no other batch grants in these books and their month, and keep others out until the end.
 
