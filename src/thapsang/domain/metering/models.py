@@ -200,3 +200,101 @@ class RejectedReading(models.Model):
 
     def __str__(self) -> str:
         return f"row {self.row}: {self.code}"
+
+
+class Storm(models.Model):
+    """Mất điện diện rộng: a widespread outage by which readings are judged and estimates held back."""
+
+    privacy = Privacy(
+        basic=("recorded_name", "withdrawn_name"), none=("name", "document", "reason", "why_withdrawn")
+    )
+
+    name = models.CharField(max_length=120)
+    document = models.CharField(max_length=200)
+    """The order, report or log it is known from."""
+    reason = models.CharField(max_length=500)
+    recorded_by = models.BigIntegerField(null=True)
+    recorded_name = models.CharField(max_length=150)
+    recorded_at = models.DateTimeField()
+    withdrawn_name = models.CharField(max_length=150, blank=True)
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+    """Recorded by mistake: it counts for nothing any more."""
+    why_withdrawn = models.CharField(max_length=500, blank=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class StormArea(models.Model):
+    """One area of an outage [began_at, ended_at): a team's books, a commune's premises, or a reading book."""
+
+    privacy = Privacy(basic=("ended_name",), none=("why_ended",))
+
+    storm = models.ForeignKey(Storm, on_delete=models.PROTECT, related_name="areas")
+    area_team = models.ForeignKey("network.AreaTeam", null=True, on_delete=models.PROTECT, related_name="+")
+    commune = models.ForeignKey("network.Commune", null=True, on_delete=models.PROTECT, related_name="+")
+    book = models.ForeignKey("network.ReadingBook", null=True, on_delete=models.PROTECT, related_name="+")
+    began_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    """When supply came back; null while storm mode holds there."""
+    ended_by = models.BigIntegerField(null=True, blank=True)
+    ended_name = models.CharField(max_length=150, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+    """When somebody recorded the end."""
+    why_ended = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(area_team__isnull=False, commune__isnull=True, book__isnull=True)
+                | models.Q(area_team__isnull=True, commune__isnull=False, book__isnull=True)
+                | models.Q(area_team__isnull=True, commune__isnull=True, book__isnull=False),
+                name="storm_area_names_one",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(ended_at__isnull=True) | models.Q(ended_at__gt=models.F("began_at")),
+                name="storm_ends_after_it_began",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(ended_at__isnull=True, closed_at__isnull=True, ended_name="")
+                | models.Q(ended_at__isnull=False, closed_at__isnull=False) & ~models.Q(ended_name=""),
+                name="storm_end_has_somebody",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.storm_id}: {self.area_team_id or self.commune_id or self.book_id}"
+
+
+class StormDecision(models.Model):
+    """What an officer decided for a book or a point in a storm: read it anew, or estimate now. The last one holds."""
+
+    privacy = Privacy(basic=("decided_name",), none=("decision", "reason"))
+
+    storm = models.ForeignKey(Storm, on_delete=models.PROTECT, related_name="decisions")
+    period = models.DateField()
+    """First day of the month whose closing reading it is about."""
+    book = models.ForeignKey("network.ReadingBook", null=True, on_delete=models.PROTECT, related_name="+")
+    supply_point = models.ForeignKey(
+        "customers.SupplyPoint", null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    decision = models.CharField(max_length=8, choices=[("read", "đọc lại"), ("estimate", "ước tính")])
+    decided_by = models.BigIntegerField(null=True)
+    decided_name = models.CharField(max_length=150)
+    decided_at = models.DateTimeField()
+    reason = models.CharField(max_length=500)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(book__isnull=True, supply_point__isnull=False)
+                | models.Q(book__isnull=False, supply_point__isnull=True),
+                name="storm_decision_names_one",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(decision__in=["read", "estimate"]), name="storm_decision_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.storm_id} {self.period:%Y-%m} {self.decision}"

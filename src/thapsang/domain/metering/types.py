@@ -27,6 +27,18 @@ class MeteringPolicyError(ValueError):
 
 
 @dataclass(frozen=True)
+class StormRules:
+    """How readings are judged where supply was away for a part of the time, and estimates made."""
+
+    factor: int
+    floor_kwh_an_hour: int
+    action: Action
+    minimum_hours: int
+    """Fewer hours with supply than these say nothing about the usual use: nobody is judged by them."""
+    estimate_reference: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class ReadingPolicy:
     """The rules in force on a date (policies/<distributor>/metering/reading.yaml)."""
 
@@ -41,6 +53,7 @@ class ReadingPolicy:
     estimate_periods: int
     estimate_minimum_periods: int
     estimate_reference: Mapping[str, Any]
+    storm: StormRules
 
 
 @dataclass(frozen=True)
@@ -132,7 +145,7 @@ def _parsed(path: Path, _stamp: int) -> list[tuple[date, date | None, ReadingPol
 
 
 def _rules(entry: Mapping[str, Any]) -> ReadingPolicy:
-    for key in ("tolerance_days", "roll_over", "spike", "zero", "estimate"):
+    for key in ("tolerance_days", "roll_over", "spike", "zero", "estimate", "storm"):
         if not entry[key].get("reference"):
             raise ValueError(f"`{key}` has no reference; say which text or whose decision it is.")
     spike, zero, roll, estimate = entry["spike"], entry["zero"], entry["roll_over"], entry["estimate"]
@@ -148,7 +161,16 @@ def _rules(entry: Mapping[str, Any]) -> ReadingPolicy:
         estimate_periods=int(estimate["periods"]),
         estimate_minimum_periods=int(estimate["minimum_periods"]),
         estimate_reference=estimate["reference"],
+        storm=_storm_rules(entry["storm"]),
     )
+
+
+def _storm_rules(storm: Mapping[str, Any]) -> StormRules:
+    return StormRules(
+        factor=int(storm["factor"]), floor_kwh_an_hour=int(storm["floor_kwh_an_hour"]),
+        action=_action(storm["action"]), minimum_hours=int(storm["minimum_hours"]),
+        estimate_reference=storm["reference"],
+    )  # fmt: skip
 
 
 def _action(text: str) -> Action:

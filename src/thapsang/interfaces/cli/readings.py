@@ -17,12 +17,14 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Table
 
 from thapsang.domain.metering import operations, queries
+from thapsang.interfaces.cli import storms
 from thapsang.interfaces.cli.database import database
 from thapsang.kit.db.transactions import transaction
 
 app = typer.Typer(
     help="Readings: import files, list what came back, estimate, correct.", no_args_is_help=True
 )
+app.add_typer(storms.app, name="storm")
 out, notes = Console(), Console(stderr=True)
 REFUSED, SOME_REJECTED = 2, 3
 
@@ -157,7 +159,11 @@ def missing(
     """List registers of active points without a reading on a day."""
     with database():
         rows = queries.missing_readings(read_on=_day(on), book=book, limit=limit)
-    _print([asdict(row) for row in rows], ("book", "point_code", "serial", "register"), as_json=as_json)
+    _print(
+        [asdict(row) for row in rows],
+        ("book", "point_code", "serial", "register", "held_by"),
+        as_json=as_json,
+    )
 
 
 @app.command()
@@ -176,6 +182,13 @@ def estimate(
     done = "would be estimated" if dry_run else "estimated"
     out.print(f"{outcome.points:,} point(s), {outcome.registers:,} register(s), {outcome.kwh:,} kWh {done}.")
     out.print(f"Rule: {outcome.reference['text']} ({outcome.reference.get('document', '')})", soft_wrap=True)
+    if outcome.storm:
+        out.print(
+            f"{outcome.storm:,} of them by their hours with supply: {outcome.storm_reference['text']}",
+            soft_wrap=True,
+        )
+    if outcome.held:
+        out.print(f"{outcome.held:,} point(s) are held back by a storm: thapsang readings storm list --open")
     if outcome.not_estimated:
         out.print(f"{len(outcome.not_estimated):,} register(s) have no history to go by; read them:")
         rows = [asdict(row) for row in outcome.not_estimated]

@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 from django.conf import settings
 
-from thapsang.domain.metering.bulk import careful, shapes
+from thapsang.domain.metering.bulk import careful, holding, shapes
 from thapsang.domain.metering.operations import fetching
 from thapsang.domain.metering.operations.staging import stage
 from thapsang.domain.metering.types import (
@@ -66,7 +66,8 @@ def period_usage(link: Link, *, book_ids: list[int], period: date) -> tuple[pa.T
     usage: point int64, segment int16, start date32, end date32, kwh, kwh_normal, kwh_peak, kwh_offpeak int64
     (the three are 0 without a three-rate meter), banded bool, kvarh int64, estimated bool. One row a point;
     several where an interim reading (source "price") splits the period. kWh and kvarh are multiplied (CT/VT).
-    issues: point int64, code string (missing-reading, backwards, no-meter, no-register), detail JSON string.
+    issues: point int64, code string (missing-reading, storm-estimate-held, backwards, no-meter, no-register), detail
+    JSON string.
     A point is in one of the two, never in both; one that was not supplied at all is in neither.
     Raises nothing about the data itself.
     """
@@ -122,7 +123,7 @@ def _usage_of(
     is_odd = among(rows["point"], odd)
     usage = _plain(rows.filter(~is_odd), dates)
     more, issues = careful.usage(link, rows.filter(is_odd).drop("use"), dates, policy)
-    return shapes.in_order(usage, more), issues
+    return shapes.in_order(usage, more), holding.told(link, issues, dates)
 
 
 def _boundaries(link: Link, points: pl.DataFrame, dates: BookPeriod, names: dict[str, str]) -> pl.DataFrame:

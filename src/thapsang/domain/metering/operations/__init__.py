@@ -19,6 +19,13 @@ from thapsang.domain.metering.operations.meters import (
     replace_meter,
 )
 from thapsang.domain.metering.operations.splitting import Split, SplitRefusedError, split_period
+from thapsang.domain.metering.operations.storms import (
+    StormRefusedError,
+    begin_storm,
+    decide_held,
+    end_storm,
+    withdraw_storm,
+)
 
 __all__ = [
     "Corrected",
@@ -32,7 +39,11 @@ __all__ = [
     "Progress",
     "Split",
     "SplitRefusedError",
+    "StormRefusedError",
+    "begin_storm",
     "correct_reading",
+    "decide_held",
+    "end_storm",
     "estimate_missing",
     "import_file",
     "install_meter",
@@ -42,4 +53,5 @@ __all__ = [
     "replace_meter",
     "run_import",
     "split_period",
+    "withdraw_storm",
 ]

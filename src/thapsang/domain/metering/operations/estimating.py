@@ -18,6 +18,7 @@ from django.db import connection
 from thapsang.domain.metering.operations.importing import ImportInsideTransactionError
 from thapsang.domain.metering.operations.months import copy_readings, ensure_months
 from thapsang.domain.metering.operations.staging import stage
+from thapsang.domain.metering.queries.darkness import DAY_SECONDS, Darkness, held_points, point_darkness
 from thapsang.domain.metering.types import (
     BookPeriod,
     ReadingPolicy,
@@ -72,6 +73,11 @@ class EstimateOutcome:
     kwh: int
     not_estimated: list[NotEstimated]
     reference: Mapping[str, Any]
+    held: int
+    """Points whose estimate is held back because of a storm: released there, or read anew."""
+    storm: int
+    """Points estimated by their hours with supply, since a storm took some of the time."""
+    storm_reference: Mapping[str, Any]
 
 
 def estimate_missing(
@@ -79,28 +85,31 @@ def estimate_missing(
 ) -> EstimateOutcome:
     """Estimate the closing readings a period still lacks, for some books or all, in one transaction.
 
-    `period` is any day of the month. A second call finds nothing to do. Raises ImportInsideTransactionError
+    `period` is any day of the month. A second call finds nothing to do. Points under storm mode are held back;
+    of those released, the hours with supply count instead of the days. Raises ImportInsideTransactionError
     inside a transaction, since it commits on its own.
     """
     if connection.in_atomic_block:
         raise ImportInsideTransactionError("Estimating commits on its own: call it outside a transaction.")
-    made, lacking = [], []
+    made, lacking, held = [], [], 0
     policy = reading_policy(settings.POLICIES / settings.DISTRIBUTOR, month_start(period))
     with bulk_connection() as link:
         for day in sorted(fetch(link, _DAYS).column("reading_day").to_pylist()):
-            rows = _estimates(link, period, day, book_codes, policy)
+            rows, kept_back = _estimates(link, period, day, book_codes, policy)
+            held += kept_back
             made.append(rows.filter(pl.col("value").is_not_null()))
             lacking.append(rows.filter(pl.col("value").is_null()))
             if not dry_run and made[-1].height:
                 _store(link, made[-1])
         if not dry_run:
             link.commit()
-    return _outcome(period, made, lacking, policy, dry_run=dry_run)
+    return _outcome(period, made, lacking, policy, held=held, dry_run=dry_run)
 
 
 def _estimates(
     link: Connection, period: date, day: int, book_codes: list[str] | None, policy: ReadingPolicy
-) -> pl.DataFrame:
+) -> tuple[pl.DataFrame, int]:
+    """Return what can be estimated for books of one reading day, and how many points are held back."""
     dates, slack = book_period(period, day), timedelta(days=policy.tolerance_days)
     codes = ",".join("'" + code.replace("'", "''") + "'" for code in book_codes or [])
     unread = pl.DataFrame(
@@ -112,39 +121,63 @@ def _estimates(
     bounds = [
         book_period(month_start(period, months=-n), day).start for n in range(policy.estimate_periods + 1)
     ]
+    stage(link, "unread_point", unread.select("point").unique())
+    held = held_points(link, closing=dates.end, among="unread_point")["point"]
+    unread = unread.filter(~pl.col("point").is_in(held.implode()))
     stage(link, "unread_register", unread.select("register"))
     history = pl.DataFrame(fetch(link, _HISTORY.format(first=bounds[-1] - slack, last=bounds[0] + slack)))
-    return estimated(unread, history, bounds, dates, policy)
+    dark = point_darkness(link, since=bounds[-1], until=dates.end) if unread.height else None
+    return estimated(unread, history, bounds, dates, policy, dark), held.len()
 
 
 def estimated(
-    unread: pl.DataFrame, history: pl.DataFrame, bounds: list[date], dates: BookPeriod, policy: ReadingPolicy
+    unread: pl.DataFrame,
+    history: pl.DataFrame,
+    bounds: list[date],
+    dates: BookPeriod,
+    policy: ReadingPolicy,
+    dark: Darkness | None = None,
 ) -> pl.DataFrame:
-    """Add `value` (null without history), `use` and `read_on` to unread registers. No database.
+    """Add `value` (null without history), `use`, `read_on` and `storm` to unread registers. No database.
 
     `bounds`: the start of this period, of the one before, and so on. Of the periods before, those that
     follow each other without a gap count, from the newest; mean = Σ use / Σ days, rounded half up once.
+    `dark`, by point: time without supply counts neither in the mean nor in what is estimated.
     """
-    rows = unread
+    rows = dark.joined(unread, "point") if dark else unread
     for number, bound in enumerate(bounds):
         rows = rows.join(
             _at(history, bound, policy).rename({"value": f"v{number}"}), on="register", how="left"
         )
-    use, days, whole = pl.lit(0, pl.Int64), pl.lit(0, pl.Int64), pl.lit(value=True)
+    use, days, on, whole = pl.lit(0, pl.Int64), pl.lit(0, pl.Int64), pl.lit(0, pl.Int64), pl.lit(value=True)
+    rows = _with_supply(rows, "on0", dates.start, dates.end, dark)
     for number in range(1, len(bounds)):
+        rows = _with_supply(rows, f"on{number}", bounds[number], bounds[number - 1], dark)
         stretch = dial_use_column(
             pl.col(f"v{number}"), pl.col(f"v{number - 1}"), pl.col("digits"), policy.dial_share
         )
         whole = whole & stretch.is_not_null()
         use += pl.when(whole).then(stretch).otherwise(0)
         days += pl.when(whole).then((bounds[number - 1] - bounds[number]).days).otherwise(0)
-    actual = (dates.end - dates.start).days
+        on += pl.when(whole).then(pl.col(f"on{number}")).otherwise(0)
     enough = days >= pl.lit((bounds[0] - bounds[policy.estimate_minimum_periods]).days)
-    guess = pl.when(enough & (days > 0)).then((2 * use * actual + days) // (2 * days))
+    guess = pl.when(enough & (on > 0)).then((2 * use * pl.col("on0") + on) // (2 * on))
     dial = pl.lit(10, pl.Int64).pow(pl.col("digits")).cast(pl.Int64)
-    return rows.with_columns(use=guess).with_columns(
+    actual = (dates.end - dates.start).days * DAY_SECONDS
+    return rows.with_columns(use=guess, storm=pl.col("on0") < actual).with_columns(
         value=(pl.col("v0") + pl.col("use")) % dial, read_on=pl.lit(dates.end)
     )
+
+
+def _with_supply(
+    rows: pl.DataFrame, name: str, start: date, end: date, dark: Darkness | None
+) -> pl.DataFrame:
+    """Add the seconds of [start, end) with supply."""
+    seconds = (end - start).days * DAY_SECONDS
+    if dark is None:
+        return rows.with_columns(pl.lit(seconds, pl.Int64).alias(name))
+    gone = dark.between(rows, start, end, "gone")
+    return gone.with_columns((seconds - pl.col("gone")).alias(name)).drop("gone")
 
 
 def _at(history: pl.DataFrame, bound: date, policy: ReadingPolicy) -> pl.DataFrame:
@@ -169,6 +202,7 @@ def _outcome(
     lacking: list[pl.DataFrame],
     policy: ReadingPolicy,
     *,
+    held: int,
     dry_run: bool,
 ) -> EstimateOutcome:
     rows, none = pl.concat(made), pl.concat(lacking)
@@ -180,5 +214,6 @@ def _outcome(
             NotEstimated(row["book"], row["point_code"], row["serial"], row["kind"])
             for row in none.sort("book", "point_code").iter_rows(named=True)
         ],
-        reference=policy.estimate_reference,
+        reference=policy.estimate_reference, held=held,
+        storm=rows.filter("storm")["point"].n_unique(), storm_reference=policy.storm.estimate_reference,
     )  # fmt: skip

@@ -6,8 +6,11 @@ an accepted row may carry a `flag`, the code of what somebody should look at.
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import polars as pl
 
+from thapsang.domain.metering.queries.darkness import DAY_SECONDS, HOUR_SECONDS, Darkness
 from thapsang.domain.metering.types import ReadingPolicy, dial_use_column
 
 CANDIDATE = {
@@ -17,19 +20,25 @@ CANDIDATE = {
 KNOWN = {"register": pl.Int64, "read_on": pl.Date, "value": pl.Int64, "quality": pl.String}
 FIGURES = {
     "verdict": pl.String, "code": pl.String, "flag": pl.String, "other_on": pl.Date, "other_value": pl.Int64,
-    "use": pl.Int64, "usual": pl.Int64,
+    "use": pl.Int64, "usual": pl.Int64, "hours": pl.Int64,
 }  # fmt: skip
+STORM_NEAR = timedelta(days=75)
+"""How long after a storm its hours still bear on a reading: two periods and the tolerance."""
 _ALL = [*CANDIDATE, *FIGURES]
 _NONE = pl.lit(None, pl.String)
 
 
-def judge(candidates: pl.DataFrame, known: pl.DataFrame, policy: ReadingPolicy) -> pl.DataFrame:
+def judge(
+    candidates: pl.DataFrame, known: pl.DataFrame, policy: ReadingPolicy, dark: Darkness | None = None
+) -> pl.DataFrame:
     """Judge candidate readings of known registers.
 
     candidates: columns CANDIDATE. known: columns KNOWN, the readings of those registers around the dates and
     a year before. Returns every candidate once, with columns FIGURES added: `other_on` and `other_value` are
     the reading it was compared with, `use` is what it would count and `usual` what the point usually counts
-    in so many days (both multiplied). The first row of the file wins over a second for the same day.
+    in so many days (both multiplied). The first row of the file wins over a second for the same day. `dark`, by
+    register: where supply was away for a while, `usual` is what the point usually counts in so many hours with
+    supply, and `hours` says how many those were.
     """
     twice, once = _within_file(candidates)
     settled, fresh = _against_known(once, known)
@@ -37,7 +46,7 @@ def judge(candidates: pl.DataFrame, known: pl.DataFrame, policy: ReadingPolicy) 
     others = known.join(replaced, on=["register", "read_on"], how="anti")
     done: list[pl.DataFrame] = [twice, settled]
     while fresh.height:
-        compared = _compare(fresh, others, policy)
+        compared = _compare(fresh, others, policy, dark)
         bad = compared.filter(pl.col("verdict") == "reject")
         first = bad.sort("register", "read_on").unique("register", keep="first", maintain_order=True)
         again = pl.col("register").is_in(first["register"].implode())
@@ -46,7 +55,7 @@ def judge(candidates: pl.DataFrame, known: pl.DataFrame, policy: ReadingPolicy) 
         others = pl.concat([others, known.join(first, on=["register", "read_on"], how="semi")])
         fresh = compared.filter(again).join(first.select("row"), on="row", how="anti")
         fresh = fresh.with_columns(verdict=_meant(fresh, replaced))
-    return _judge_orphans(pl.concat([part.select(_ALL) for part in done]), known, policy).sort("row")
+    return _judge_orphans(pl.concat([part.select(_ALL) for part in done]), known, policy, dark).sort("row")
 
 
 def _meant(fresh: pl.DataFrame, replaced: pl.DataFrame) -> pl.Series:
@@ -60,7 +69,9 @@ def _meant(fresh: pl.DataFrame, replaced: pl.DataFrame) -> pl.Series:
     )["verdict"]
 
 
-def _judge_orphans(judged: pl.DataFrame, known: pl.DataFrame, policy: ReadingPolicy) -> pl.DataFrame:
+def _judge_orphans(
+    judged: pl.DataFrame, known: pl.DataFrame, policy: ReadingPolicy, dark: Darkness | None
+) -> pl.DataFrame:
     """Judge once more the second rows for a day whose first row was itself rejected."""
     second = pl.col("other_on") == pl.col("read_on")
     firm = known.filter(pl.col("quality") != "E")
@@ -74,20 +85,31 @@ def _judge_orphans(judged: pl.DataFrame, known: pl.DataFrame, policy: ReadingPol
     taken = judged.filter(pl.col("verdict").is_in(["accept", "replace"])).select(list(KNOWN))
     now_known = pl.concat([known.join(taken, on=["register", "read_on"], how="anti"), taken])
     rest = judged.join(orphans.select("row"), on="row", how="anti")
-    return pl.concat([rest, judge(orphans.select(list(CANDIDATE)), now_known, policy)])
+    return pl.concat([rest, judge(orphans.select(list(CANDIDATE)), now_known, policy, dark)])
 
 
-def doubtful(candidates: pl.DataFrame, around: pl.DataFrame, policy: ReadingPolicy) -> pl.Series:
+def doubtful(
+    candidates: pl.DataFrame, around: pl.DataFrame, policy: ReadingPolicy, dark: Darkness | None = None
+) -> pl.Series:
     """Return the registers whose readings can be judged only with more history.
 
     Those that count nothing, more than the floor of a spike, or less than nothing against any reading near;
-    and those with several readings in the file.
+    those with several readings in the file; and those under a storm near their dates.
     """
     met = candidates.join(around.select("register", near="value"), on="register")
     counted = (pl.col("value") - pl.col("near")) * pl.col("multiplier")
     odd = met.filter((counted <= 0) | (counted > policy.spike_floor_kwh)).select("register")
     several = candidates.filter(pl.col("register").is_duplicated()).select("register")
-    return pl.concat([odd, several])["register"].unique()
+    return pl.concat([odd, several, _stormy(candidates, dark)])["register"].unique()
+
+
+def _stormy(candidates: pl.DataFrame, dark: Darkness | None) -> pl.DataFrame:
+    if dark is None or candidates.is_empty():
+        return candidates.clear().select("register")
+    first, last = candidates.select(a=pl.col("read_on").min(), b=pl.col("read_on").max()).row(0)
+    near = dark.touched(first - STORM_NEAR, last)
+    groups = dark.groups.filter(pl.col("areas").is_in(near.implode()))
+    return candidates.join(groups, on="register", how="semi").select("register")
 
 
 def _figures(rows: pl.DataFrame, verdict: pl.Expr, code: pl.Expr) -> pl.DataFrame:
@@ -126,7 +148,9 @@ def _against_known(once: pl.DataFrame, known: pl.DataFrame) -> tuple[pl.DataFram
     return settled, _figures(fresh, pl.col("verdict"), _NONE)
 
 
-def _compare(fresh: pl.DataFrame, others: pl.DataFrame, policy: ReadingPolicy) -> pl.DataFrame:
+def _compare(
+    fresh: pl.DataFrame, others: pl.DataFrame, policy: ReadingPolicy, dark: Darkness | None
+) -> pl.DataFrame:
     """Compare each row with the readings before and after it on its dial, and with the year before."""
     line = _timeline(fresh, others)
     line = line.filter(pl.col("row").is_not_null())
@@ -138,7 +162,7 @@ def _compare(fresh: pl.DataFrame, others: pl.DataFrame, policy: ReadingPolicy) -
         # Only against what is known: of two rows of the file the later is judged by the earlier.
         passes=pl.col("after").is_not_null() & pl.col("after_row").is_null() & onward.is_null(),
     )  # fmt: skip
-    return _verdicts(_usual(line, others, policy), policy)
+    return _verdicts(_usual(line, others, policy, dark), policy)
 
 
 def _timeline(fresh: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
@@ -159,8 +183,10 @@ def _timeline(fresh: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def _usual(line: pl.DataFrame, others: pl.DataFrame, policy: ReadingPolicy) -> pl.DataFrame:
-    """Add what the point usually counts in so many days: the same months last year, else the time before."""
+def _usual(
+    line: pl.DataFrame, others: pl.DataFrame, policy: ReadingPolicy, dark: Darkness | None
+) -> pl.DataFrame:
+    """Add what the point usually counts in so much time with supply: the same months last year, else before."""
     line = line.with_columns(
         year_from=pl.col("before_on").dt.offset_by("-1y"), year_to=pl.col("read_on").dt.offset_by("-1y")
     )
@@ -169,20 +195,52 @@ def _usual(line: pl.DataFrame, others: pl.DataFrame, policy: ReadingPolicy) -> p
     line = line.join(then, on=["register", "year_from"], how="left").join(
         until, on=["register", "year_to"], how="left"
     )
+    line = _dark(line, dark)
     last_year = dial_use_column(pl.col("was"), pl.col("became"), pl.col("digits"), policy.dial_share)
     recent = dial_use_column(pl.col("earlier"), pl.col("before"), pl.col("digits"), policy.dial_share)
-    recent_days = (pl.col("before_on") - pl.col("earlier_on")).dt.total_days()
-    usual = pl.coalesce(last_year, recent * pl.col("days") // recent_days) * pl.col("multiplier")
-    return line.with_columns(usual=usual)
+    on, year_on, recent_on = (pl.col(name) for name in ("on", "year_on", "recent_on"))
+    # Without a storm nothing is scaled: a leap day more or less leaves last year's figure as it was.
+    storm = (pl.col("dark") > 0) | (pl.col("year_dark") > 0)
+    enough = policy.storm.minimum_hours * HOUR_SECONDS
+    last_year = (
+        pl.when(storm).then(pl.when(year_on >= enough).then(last_year * on // year_on)).otherwise(last_year)
+    )
+    recent = pl.when((recent_on >= enough) | (pl.col("recent_dark") == 0)).then(recent * on // recent_on)
+    return line.with_columns(usual=pl.coalesce(last_year, recent) * pl.col("multiplier"))
+
+
+_STRETCHES = (
+    ("", "before_on", "read_on"), ("year_", "year_from", "year_to"), ("recent_", "earlier_on", "before_on"),
+)  # fmt: skip
+
+
+def _dark(line: pl.DataFrame, dark: Darkness | None) -> pl.DataFrame:
+    """Add the seconds without supply (`dark`) and with it (`on`) of the stretch judged and of those beside it."""
+    line = dark.joined(line, "register") if dark else line
+    for name, first, last in _STRETCHES:
+        gone = f"{name}dark"
+        line = (
+            dark.between(line, first, last, gone)
+            if dark
+            else line.with_columns(pl.lit(0, pl.Int64).alias(gone))
+        )
+        seconds = (pl.col(last) - pl.col(first)).dt.total_days() * DAY_SECONDS
+        line = line.with_columns((seconds - pl.col(gone)).alias(f"{name}on"))
+    return line.drop("areas") if dark else line
 
 
 def _verdicts(line: pl.DataFrame, policy: ReadingPolicy) -> pl.DataFrame:
     checked = pl.col("quality") == "V"
-    spike = (
-        (pl.col("use") > policy.spike_factor * pl.col("usual"))
-        & (pl.col("use") > policy.spike_floor_kwh)
-        & ~checked
-    ).fill_null(value=False)
+    storm = pl.col("dark") > 0
+    factor = pl.when(storm).then(policy.storm.factor).otherwise(policy.spike_factor)
+    by_hours = policy.storm.floor_kwh_an_hour * pl.col("on") // HOUR_SECONDS
+    floor = (
+        pl.when(storm)
+        .then(pl.min_horizontal(by_hours, policy.spike_floor_kwh))
+        .otherwise(policy.spike_floor_kwh)
+    )
+    above = (pl.col("use") > factor * pl.col("usual")) & (pl.col("use") > floor) & ~checked
+    spike = above.fill_null(value=False)
     zero = ((pl.col("use") == 0) & (pl.col("usual") >= policy.zero_usual_kwh) & ~checked).fill_null(
         value=False
     )
@@ -192,7 +250,8 @@ def _verdicts(line: pl.DataFrame, policy: ReadingPolicy) -> pl.DataFrame:
         pl.when(pl.col("falls") & guess).then(pl.lit("below-estimate"))
         .when(pl.col("falls")).then(pl.lit("backwards"))
         .when(pl.col("passes")).then(pl.lit("above-next"))
-        .when(spike).then(pl.lit("spike")).when(zero).then(pl.lit("zero")).when(over).then(pl.lit("roll-over"))
+        .when(spike & storm).then(pl.lit("storm-spike")).when(spike).then(pl.lit("spike"))
+        .when(zero).then(pl.lit("zero")).when(over).then(pl.lit("roll-over"))
     )  # fmt: skip
     line = line.with_columns(found=found)
     flags = [code for code, action in _actions(policy).items() if action == "flag"]
@@ -205,8 +264,14 @@ def _verdicts(line: pl.DataFrame, policy: ReadingPolicy) -> pl.DataFrame:
         other_on=pl.when(next_one).then(pl.col("after_on")).otherwise(pl.col("before_on")),
         other_value=pl.when(next_one).then(pl.col("after")).otherwise(pl.col("before")),
         use=pl.col("use").cast(pl.Int64), usual=pl.col("usual").cast(pl.Int64),
+        hours=pl.when(storm).then(pl.col("on") // HOUR_SECONDS).cast(pl.Int64),
     )  # fmt: skip
 
 
 def _actions(policy: ReadingPolicy) -> dict[str, str]:
-    return {"spike": policy.spike_action, "zero": policy.zero_action, "roll-over": policy.roll_over_action}
+    return {
+        "spike": policy.spike_action,
+        "storm-spike": policy.storm.action,
+        "zero": policy.zero_action,
+        "roll-over": policy.roll_over_action,
+    }

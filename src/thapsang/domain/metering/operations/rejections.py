@@ -66,6 +66,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Sản lượng {use} gấp nhiều lần mức thường thấy {usual} trong cùng số ngày.",
         "Đọc lại. Nếu đúng, ghi V (đã kiểm tra tại chỗ) vào cột quality rồi nạp lại dòng này.",
     ),
+    "storm-spike": (
+        "Sản lượng {use} trong {hours} giờ có điện (kỳ có mất điện diện rộng), gấp nhiều lần mức thường thấy {usual}.",
+        "Đọc lại. Nếu đúng, ghi V (đã kiểm tra tại chỗ) vào cột quality rồi nạp lại dòng này.",
+    ),
     "zero": (
         "Không có sản lượng, trong khi thường dùng {usual}.",
         "Kiểm tra công tơ có chạy không, khách có còn dùng điện không. Nếu đúng, ghi V vào cột quality.",

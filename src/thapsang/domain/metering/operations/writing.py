@@ -18,6 +18,7 @@ from thapsang.domain.metering.operations.months import copy_readings, ensure_mon
 from thapsang.domain.metering.operations.reading_files import COLUMNS, Chunk
 from thapsang.domain.metering.operations.rejections import explain, raw_json
 from thapsang.domain.metering.operations.staging import stage
+from thapsang.domain.metering.queries.darkness import Darkness, register_darkness
 from thapsang.domain.metering.types import reading_policy
 from thapsang.kit.bulk.copy import execute, fetch
 
@@ -135,7 +136,9 @@ class ImportWriter:
             value="number",
             quality="mark",
         ).select([pl.col(name).cast(kind) for name, kind in judging.CANDIDATE.items()])
-        judged = judging.judge(candidates, self._known(candidates, first, last), self._policy)
+        dark = register_darkness(self._link, since=_year_before(first - _BACK), until=last)
+        known = self._known(candidates, first, last, dark)
+        judged = judging.judge(candidates, known, self._policy, dark)
         judged = judged.join(rows.select("row", "price"), on="row", maintain_order="left")
         self._copy(judged.filter(pl.col("verdict") == "accept"))
         self._replace(judged.filter(pl.col("verdict") == "replace"))
@@ -157,13 +160,16 @@ class ImportWriter:
         for day, book, count in counted.iter_rows():
             self._covered[(day, book)] += count
 
-    def _known(self, candidates: pl.DataFrame, first: date, last: date) -> pl.DataFrame:
+    def _known(
+        self, candidates: pl.DataFrame, first: date, last: date, dark: Darkness | None
+    ) -> pl.DataFrame:
         """Fetch what is known of the chunk's registers around its dates; of the doubtful ones, more history."""
         registers = candidates["register"].unique()
         around = fetching.readings_of(self._link, registers, between(first - _NEAR, last + _NEAR))
         met = around.filter(pl.col("read_on") < first)["register"].unique()
         lonely = registers.filter(~registers.is_in(met.implode()))
-        doubtful = pl.concat([judging.doubtful(candidates, around, self._policy), lonely]).unique()
+        odd = judging.doubtful(candidates, around, self._policy, dark)
+        doubtful = pl.concat([odd, lonely]).unique()
         history = fetching.readings_of(self._link, doubtful, between(first - _BACK, first - _NEAR))
         year = fetching.readings_of(
             self._link, doubtful, between(_year_before(first - _BACK), _year_before(last))

@@ -13,6 +13,7 @@ from django.db import connection
 from django.db.models import Count
 
 from thapsang.domain.metering.models import ReadingImport, RejectedReading
+from thapsang.domain.metering.queries.storms import held_by
 
 CSV_COLUMNS = ("serial", "register", "read_on", "value", "quality", "purpose")
 """The columns of a file of readings, in the order of its header."""
@@ -67,6 +68,8 @@ class MissingView:
     point_code: str
     serial: str
     register: str
+    held_by: str = ""
+    """The storm that holds its estimate back."""
 
 
 def _view(row: ReadingImport) -> ImportView:
@@ -135,7 +138,7 @@ def _line(*cells: object) -> str:
 
 
 _MISSING = """
-SELECT b.code, p.code, me.serial, r.kind
+SELECT b.code, p.code, me.serial, r.kind, p.id
 FROM customers_supplypoint p JOIN network_readingbook b ON b.id = p.book_id
 JOIN metering_installation i ON i.supply_point_id = p.id AND i.start <= %(day)s
      AND (i."end" IS NULL OR i."end" > %(day)s)
@@ -149,7 +152,15 @@ ORDER BY b.code, p.code, r.id LIMIT %(limit)s OFFSET %(offset)s
 def missing_readings(
     *, read_on: date, book: str = "", limit: int = 100, offset: int = 0
 ) -> list[MissingView]:
-    """Return registers of active points without a reading on a day, by book and point."""
+    """Return registers of active points without a reading on a day, by book and point.
+
+    Where the day closes a period under storm mode, the storm that holds the estimate back is named.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_MISSING, {"day": read_on, "book": book, "limit": limit, "offset": offset})
-        return [MissingView(*row) for row in cursor.fetchall()]
+        rows = cursor.fetchall()
+    held = held_by(points=[row[-1] for row in rows], closing=read_on)
+    return [
+        MissingView(in_book, code, serial, kind, held.get(point, ""))
+        for in_book, code, serial, kind, point in rows
+    ]
