@@ -43,7 +43,7 @@ def month() -> dict[str, Any]:
         agreement, customer = cursor.fetchone()
     with transaction.atomic():
         operations.open_period(period=OCTOBER)
-        run, _ = operations.open_run(period=OCTOBER, policy_version_id=version, at=world.AT)
+        run, *_ = operations.open_run(period=OCTOBER, policy_version_id=version, at=world.AT)
     return {
         "id": bill_id(OCTOBER, point), "run_id": run, "supply_point_id": point, "customer_id": customer,
         "agreement_id": agreement, "category": "residential", "household_quarters": 4, "start": OCTOBER,

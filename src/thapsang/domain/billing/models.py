@@ -26,6 +26,10 @@ class BillRun(models.Model):
     )
     """`opened`: only final bills of the month so far (docs/adr/0023); the run itself has not begun."""
     policy_version = models.ForeignKey("tariffs.PolicyVersion", on_delete=models.PROTECT, related_name="+")
+    relief_version = models.ForeignKey(
+        "reliefs.BookVersion", null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    """The reliefs its bills gave themselves; null when none counted for the month as the run began."""
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
     totals = models.JSONField(default=dict)
@@ -118,7 +122,7 @@ class BillLine(models.Model):
     )
     line_no = models.SmallIntegerField()
     kind = models.CharField(max_length=8)
-    """tier, band, flat, reactive."""
+    """tier, band, flat, reactive; relief, below zero, for what a resolution takes off."""
     tier = models.SmallIntegerField(default=0)
     band = models.CharField(max_length=8, default="")
     kwh = models.BigIntegerField()
@@ -127,7 +131,7 @@ class BillLine(models.Model):
     start = models.DateField()
     end = models.DateField()
     reference = models.SmallIntegerField()
-    """Number of the legal reference in the run's policy version."""
+    """Number of the legal reference in the run's policy version; of a relief, in its book version."""
 
     def __str__(self) -> str:
         return f"{self.bill_id}/{self.line_no}"
@@ -180,6 +184,10 @@ class FinalBill(models.Model):
     ended_on = models.DateField()
     """First day without the agreement."""
     policy_version = models.ForeignKey("tariffs.PolicyVersion", on_delete=models.PROTECT, related_name="+")
+    relief_version = models.ForeignKey(
+        "reliefs.BookVersion", null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    """The reliefs it gave itself; null when none counted."""
     reason = models.CharField(max_length=300)
     document = models.CharField(max_length=200, blank=True)
     issued_at = models.DateTimeField()

@@ -65,10 +65,17 @@ def terms_of_points(link: Link, *, points: pl.Series, start: date, end: date) ->
 
 def places_of_points(link: Link, *, low: int, high: int) -> pl.DataFrame:
     """Return `point`, `book_id` and `commune` (its code) of supply points `low` to `high`, in order of point."""
-    members = (
-        "SELECT id AS point, book_id, premises_id FROM customers_supplypoint "  # noqa: S608 - integers
-        f"WHERE id BETWEEN {int(low)} AND {int(high)} ORDER BY id"
-    )
+    return _lying(link, f"id BETWEEN {int(low)} AND {int(high)}")
+
+
+def communes_of(link: Link, *, points: pl.Series) -> pl.DataFrame:
+    """Return what `places_of_points` returns, of these supply points (in order)."""
+    rows = _lying(link, _among("id", points))
+    return rows if rows.height == len(points) else rows.filter(pl.col("point").is_in(points.implode()))
+
+
+def _lying(link: Link, where: str) -> pl.DataFrame:
+    members = f"SELECT id AS point, book_id, premises_id FROM customers_supplypoint WHERE {where} ORDER BY id"  # noqa: S608
     points = pl.DataFrame(fetch(link, members))
     among = _among("id", points["premises_id"].cast(pl.Int64))
     lying = f"SELECT id AS premises_id, commune_id FROM customers_premises WHERE {among}"  # noqa: S608 - integers

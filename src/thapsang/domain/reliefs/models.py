@@ -210,7 +210,10 @@ class Evidence(models.Model):
 
 
 class Batch(models.Model):
-    """Đợt áp dụng: programmes granted to months already billed, asked for by one person, let through by another."""
+    """Đợt áp dụng: programmes granted to months already billed, asked for by one person, let through by another.
+
+    A `standing` one is the origin of what a month's bills gave themselves, as they were issued (docs/adr/0026).
+    """
 
     privacy = Privacy(
         basic=("asked_by", "approved_by", "reverse_asked_by", "reverse_approved_by"),
@@ -242,6 +245,7 @@ class Batch(models.Model):
             ("applied", "đã áp dụng"),
             ("reversing", "đang đảo"),
             ("reversed", "đã đảo"),
+            ("standing", "theo hóa đơn"),
         ],
     )
     totals = models.JSONField(default=dict)
@@ -267,7 +271,7 @@ class Batch(models.Model):
                 condition=Q(approved_by="") | ~Q(approved_by=F("asked_by")), name="batch_two_people"
             ),
             models.CheckConstraint(
-                condition=Q(status__in=["computing", "ready", "refused"]) | ~Q(approved_by=""),
+                condition=Q(status__in=["computing", "ready", "refused", "standing"]) | ~Q(approved_by=""),
                 name="batch_approved_first",
             ),
             models.CheckConstraint(
@@ -277,6 +281,9 @@ class Batch(models.Model):
             models.CheckConstraint(
                 condition=~Q(status__in=["reversing", "reversed"]) | ~Q(reverse_approved_by=""),
                 name="batch_reverse_approved_first",
+            ),
+            models.UniqueConstraint(
+                fields=["version", "months"], condition=Q(status="standing"), name="batch_standing_once"
             ),
         ]
 
@@ -325,7 +332,7 @@ class Grant(models.Model):
 
     pk = models.CompositePrimaryKey("bill_id", "batch_id", "phase", "line_no")
     bill_id = models.BigIntegerField()
-    """The regular bill relieved: its number says month and supply point."""
+    """The regular or final bill relieved: its number says month and supply point."""
     batch = models.ForeignKey(
         Batch, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
     )
@@ -340,7 +347,7 @@ class Grant(models.Model):
     )
     month = models.DateField()
     adjusting_bill_id = models.BigIntegerField(null=True)
-    """The bill that carries it; none for cash, which the State pays apart."""
+    """The bill that carries it, the relieved one itself when it was issued so; none for cash, paid apart."""
     programme = models.CharField(max_length=40)
     rule = models.CharField(max_length=40)
     kwh = models.BigIntegerField()

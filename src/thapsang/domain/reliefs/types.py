@@ -11,6 +11,8 @@ FORMAT = 1
 """How a book version's content is laid out: `format`, `files`, `references`."""
 GRANTING, TAKING_BACK = 1, 2
 """The phases of a batch."""
+IN_BILLS = 0
+"""The phase of what bills themselves gave as they were issued, or corrected (docs/adr/0026)."""
 
 
 class ReliefError(ValueError):

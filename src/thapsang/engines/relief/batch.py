@@ -117,6 +117,8 @@ class Run:
     observer: Observer | None
     live: list[tuple[Programme, Rule]] = field(default_factory=list)
     moved: dict[int, Moved] = field(default_factory=dict)
+    days: tuple[date, date] | None = None
+    """No bill has days outside [first, after), when that is known."""
     voltage: tuple[Array, Array] | None = None
 
     def prepare(self, usage: pa.Table, terms: pa.Table) -> None:
@@ -151,9 +153,13 @@ class Run:
         return points
 
     def _can_hold(self, valid: Validity) -> bool:
-        """Tell whether a rule can hold for this bill month and invoice date; days of use are asked later."""
+        """Tell whether a rule can hold for this bill month, invoice date and days; each bill's own are asked later."""
         day = {"bill-month": self.bill_month, "invoice-date": self.invoice_date}.get(valid.by)
-        return day is None or (valid.start <= day and (valid.end is None or day < valid.end))
+        if day is None:
+            return self.days is None or (
+                valid.start < self.days[1] and (valid.end is None or self.days[0] < valid.end)
+            )
+        return valid.start <= day and (valid.end is None or day < valid.end)
 
     def block(
         self, bills: pa.RecordBatch, lines: pa.RecordBatch

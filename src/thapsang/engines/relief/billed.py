@@ -80,9 +80,17 @@ class BilledMonth:
     """The programmes over the bills of one bill month and invoice date, a block at a time; safe to share by threads."""
 
     def __init__(
-        self, book: TariffBook, reliefs: ReliefBook, facts: Facts, *, bill_month: date, invoice_date: date
+        self,
+        book: TariffBook,
+        reliefs: ReliefBook,
+        facts: Facts,
+        *,
+        bill_month: date,
+        invoice_date: date,
+        days: tuple[date, date] | None = None,
     ) -> None:
-        self.run = Run(book, reliefs, facts, bill_month, invoice_date, None)
+        """Choose the rules that can hold; `days`: no bill has days outside [first, after)."""
+        self.run = Run(book, reliefs, facts, bill_month, invoice_date, None, days=days)
         self.run.choose()
 
     @property

@@ -260,6 +260,8 @@ def _show_dry_run(found: run_billing.DryRun, *, as_json: bool) -> None:
         table.add_row(row.category or "all", f"{now.bills:,}", f"{now.kwh:,}", *money, change)
     out.print(table)
     out.print(f"Last month is taken from its {found.before_from}. Nothing was written.")
+    for one in found.reliefs:
+        out.print(f"relief {one.programme}: {one.bills:,} bills, {one.net:,} đồng before VAT, {one.cash:,} in cash")
     for code, count in found.exceptions.items():
         out.print(f"{code}: {count:,} points cannot be billed")
 

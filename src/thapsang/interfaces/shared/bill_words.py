@@ -52,7 +52,7 @@ class ShownLine:
     price: int
     amount: int
     share: float
-    """Part of the bill's net amount, 0 to 1."""
+    """Part of the bill's net amount before reliefs, 0 to 1; below zero for a relief."""
     measured: bool
     """False for reactive power, where kWh and price say nothing to a reader."""
     law: Law | None
@@ -107,10 +107,16 @@ def stretches(lines: Sequence[LineView], net: int, laws: Mapping[int, Law]) -> l
     found: dict[tuple[date, date], list[LineView]] = {}
     for line in lines:
         found.setdefault((line.start, line.end), []).append(line)
+    rated = sum(line.amount for line in lines if line.kind != RELIEF) or net
     return [
-        Stretch(start, end, [_shown(line, i, len(group), net, laws) for i, line in enumerate(group)])
+        Stretch(start, end, [_shown(line, i, _priced(group), rated, laws) for i, line in enumerate(group)])
         for (start, end), group in found.items()
     ]
+
+
+def _priced(lines: list[LineView]) -> int:
+    """Return how many lines are of prices: those of reliefs stand behind them."""
+    return sum(1 for line in lines if line.kind != RELIEF)
 
 
 def _shown(line: LineView, index: int, count: int, net: int, laws: Mapping[int, Law]) -> ShownLine:

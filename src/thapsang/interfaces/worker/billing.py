@@ -25,6 +25,7 @@ def preview_month(period: str) -> None:
     sums = outcome.sums()
     kept = {
         "categories": [asdict(row) for row in outcome.categories],
+        "reliefs": [asdict(row) for row in outcome.reliefs],
         "sums": asdict(sums),
         "exceptions": outcome.exceptions,
         "before_from": outcome.before_from,

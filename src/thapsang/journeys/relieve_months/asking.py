@@ -8,6 +8,7 @@ from datetime import date
 import polars as pl
 import pyarrow as pa
 
+from thapsang.domain.billing import queries as billing
 from thapsang.domain.billing.bulk import issued
 from thapsang.domain.billing.types import UnknownBillError, bill_id
 from thapsang.domain.reliefs import bulk, queries
@@ -23,7 +24,7 @@ from thapsang.kit.bulk.copy import bulk_connection
 class Explained:
     """The rules of a book for one point and month, the grants made for it, and the version they were asked of.
 
-    `version_id` is None when nothing was granted and the programmes in force now are asked.
+    `version_id` is None when neither a batch nor the bill asked any, and the programmes in force now are asked.
     """
 
     bill_id: int
@@ -36,12 +37,13 @@ class Explained:
 def explain(*, supply_point_id: int, month: date) -> Explained:
     """Tell rule by rule, true or false with the values used, why a point got or did not get relief for a month.
 
-    Asked of the book version that granted last, or of the programmes in force. Raises UnknownBillError when the month
-    has no bill of the point, PeriodError when it was never billed.
+    Asked of the book version that granted last, of the one the bill was made by, or of the programmes in force.
+    Raises UnknownBillError when the month has no bill of the point, PeriodError when it was never billed.
     """
     regular = bill_id(month, supply_point_id)
     grants = queries.grants_of_bills(bill_ids=[regular])
-    version = grants[-1].version_id if grants else None
+    run = billing.run(period=month)
+    version = grants[-1].version_id if grants else run.relief_version_id if run else None
     prices = tariffs.current_book()
     book = queries.book_of(version, prices) if version else queries.book_in_force(prices)
     with bulk_connection() as link:

@@ -18,6 +18,7 @@ from adbc_driver_manager.dbapi import Connection
 
 from thapsang.domain.billing import bulk as billing
 from thapsang.domain.billing.bulk import issued
+from thapsang.domain.billing.bulk.relieving import RELIEF, asks_areas
 from thapsang.domain.billing.types import PERIOD_FACTOR, yymm
 from thapsang.domain.customers import bulk as customers
 from thapsang.domain.ledger import bulk as ledger
@@ -29,7 +30,7 @@ from thapsang.domain.reliefs.types import GRANTING
 from thapsang.domain.tariffs import queries as tariffs
 from thapsang.engines.relief import ReliefBook
 from thapsang.journeys.relieve_months.job import Job
-from thapsang.journeys.relieve_months.months import RELIEF, Month, Places, asks_areas, prepare, read_block
+from thapsang.journeys.relieve_months.months import Month, Places, prepare, read_block
 from thapsang.journeys.relieve_months.shaping import Granted, difference, opposite, shape
 from thapsang.kit.bulk.claiming import Links, Queue, open_links, work_through
 from thapsang.kit.bulk.sharing import be_helper

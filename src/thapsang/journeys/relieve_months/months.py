@@ -14,12 +14,13 @@ from django.utils import timezone
 
 from thapsang.domain.billing import queries as billing
 from thapsang.domain.billing.bulk import issued
+from thapsang.domain.billing.bulk.relieving import facts_table, known_evidence, relief_rows
 from thapsang.domain.billing.types import PeriodError, month_after
 from thapsang.domain.customers import bulk as customers
 from thapsang.domain.reliefs import bulk as reliefs
 from thapsang.domain.tariffs import queries as tariffs
 from thapsang.engines.rating import TariffBook
-from thapsang.engines.relief import FACTS, BilledMonth, BilledRelief, Needs, ReliefBook, facts_of
+from thapsang.engines.relief import BilledMonth, BilledRelief, Needs, ReliefBook, facts_of
 
 if TYPE_CHECKING:
     from adbc_driver_manager.dbapi import Connection
@@ -27,11 +28,6 @@ if TYPE_CHECKING:
 TERMS = (
     "point", "start", "end", "category", "voltage", "household_quarters", "time_of_use", "reactive_charged",
 )  # fmt: skip
-RELIEF = {
-    "point": pl.Int64, "programme": pl.String, "rule": pl.String, "kwh": pl.Int64, "amount": pl.Int64,
-    "vat": pl.Int64, "cash": pl.Int64, "reference": pl.Int16,
-}  # fmt: skip
-"""What a rule gives a point: đồng on the bill before VAT, its VAT, or cash."""
 
 
 @dataclass(frozen=True)
@@ -74,37 +70,15 @@ def prepare(link: Connection, *, period: date, book: ReliefBook, places: Places 
     last = month_after(period) - timedelta(days=1)
     uses = reliefs.uses(link, on=last)
     rows = places.rows if places else uses.select("point").with_columns(commune=pl.lit(None, pl.String))
-    table = _facts(rows, uses)
+    table = facts_table(rows, uses)
     engine = BilledMonth(
         prices,
         book,
-        facts_of(table, _known(reliefs.evidence(link), book), book),
+        facts_of(table, known_evidence(reliefs.evidence(link), book), book),
         bill_month=period,
         invoice_date=timezone.localtime(run.started_at).date(),
     )
     return Month(period, found[0], found[2], engine, prices)
-
-
-def _known(evidence: pa.Table, book: ReliefBook) -> pa.Table:
-    """Leave out lists the book's vocabulary no longer has."""
-    known = pa.array(list(book.lists), pa.string())
-    return evidence.filter(pa.compute.is_in(evidence["list"], known))
-
-
-def _facts(rows: pl.DataFrame, uses: pl.DataFrame) -> pa.Table:
-    beside = rows.select("point", area="commune").join(uses, on="point", how="left", maintain_order="left")
-    return beside.select(FACTS.names).to_arrow()
-
-
-def asks_areas(book: ReliefBook) -> bool:
-    """Tell whether any rule asks for a list of areas: then the communes of all points are wanted."""
-    return any(
-        book.lists[listing.code].scope == "area"
-        for programme in book.programmes
-        for rule in programme.rules
-        for group in rule.who
-        for listing in (*group.lists, *group.not_lists)
-    )
 
 
 @dataclass(frozen=True)
@@ -118,13 +92,7 @@ class Block:
     def relieve(self, month: Month, *, near: bool = False) -> tuple[pl.DataFrame, BilledRelief]:
         """Return what every rule gives (RELIEF), and what else the engine found."""
         found = month.engine.relieve(self.bills.to_arrow(), self.lines, self.terms, near=near)
-        rows = pl.DataFrame(pa.Table.from_batches([found.lines]))
-        on_bill = pl.col("on_bill")
-        return rows.select(
-            "point", pl.col("programme", "rule"), "kwh",
-            amount=pl.when(on_bill).then("amount").otherwise(0), vat="vat",
-            cash=pl.when(on_bill).then(0).otherwise(pl.col("amount")), reference="reference",
-        ), found  # fmt: skip
+        return relief_rows(found), found
 
 
 def read_block(

@@ -8,10 +8,10 @@ from datetime import date
 import polars as pl
 import pyarrow as pa
 
+from thapsang.domain.billing.bulk.relieving import RELIEF
 from thapsang.domain.billing.bulk.tables import BILL, LINE
 from thapsang.domain.reliefs.bulk import GRANT
 from thapsang.journeys.relieve_months.job import Job
-from thapsang.journeys.relieve_months.months import RELIEF
 
 _MONEY = ("kwh", "amount", "vat", "cash")
 

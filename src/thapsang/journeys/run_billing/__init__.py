@@ -6,7 +6,7 @@
 
 from thapsang.journeys.run_billing.checking import CheckReport, Violation, check
 from thapsang.journeys.run_billing.explaining import Explanation, explain
-from thapsang.journeys.run_billing.preview import CategoryPreview, DryRun, dry_run
+from thapsang.journeys.run_billing.preview import CategoryPreview, DryRun, ReliefPreview, dry_run
 from thapsang.journeys.run_billing.running import (
     BillRunFailedError,
     BillRunInterruptedError,
@@ -23,6 +23,7 @@ __all__ = [
     "DryRun",
     "Explanation",
     "Outcome",
+    "ReliefPreview",
     "Violation",
     "check",
     "dry_run",

@@ -11,11 +11,12 @@ import polars as pl
 from thapsang.domain.billing import bulk as billing
 from thapsang.domain.billing import queries
 from thapsang.domain.billing.queries.runs import run_books
-from thapsang.domain.billing.types import PeriodError
+from thapsang.domain.billing.types import PERIOD_FACTOR, PeriodError, yymm
 from thapsang.domain.customers import queries as customers
 from thapsang.domain.ledger import bulk as ledger
 from thapsang.domain.ledger import queries as accounts
 from thapsang.domain.metering import bulk as metering
+from thapsang.domain.reliefs import bulk as reliefs
 from thapsang.kit.bulk.copy import bulk_connection
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class CheckReport:
 
 
 def check(*, period: date) -> CheckReport:
-    """Check a month: one bill or exception a point, kWh as read, lines = net, ledger = bills and balanced.
+    """Check a month: one bill or exception a point, kWh as read, lines = net, reliefs as granted, ledger = bills.
 
     Raises PeriodError when the month was never billed.
     """
@@ -61,10 +62,13 @@ def check(*, period: date) -> CheckReport:
         raise PeriodError(
             f"{period:%Y-%m} was never billed: run `thapsang bills run --period {period:%Y-%m}`."
         )
+    low = yymm(period) * PERIOD_FACTOR
     with bulk_connection() as link:
         bills = pl.DataFrame(billing.month_bills(link, period=period))
         energy = pl.DataFrame(billing.month_energy(link, period=period))
         waiting = pl.Series(billing.exception_points(link, period=period)).cast(pl.Int64)
+        taken = pl.DataFrame(billing.relief_lines(link, period=period))
+        given = reliefs.carried(link, low=low, high=low + PERIOD_FACTOR - 1)
         wrong = billing.wrong_bills(link, period=period).to_pylist()
         posted = pl.DataFrame(ledger.posted_documents(link, kind="bills", prefix=f"bills:{period:%Y-%m}:"))
         read = _read(link, period, [book for book, _ in run_books(run_id=run.id)])
@@ -72,6 +76,7 @@ def check(*, period: date) -> CheckReport:
         *(Violation("lines", f"bill {w['id']}", f"net {w['net']}, lines sum to {w['lines']}") for w in wrong),
         *_unbilled(run.status, bills, energy, waiting, read),
         *_misread(energy, read),
+        *_misgranted(taken, given),
         *_misposted(bills, posted),
         *_unbalanced(),
     ]
@@ -123,6 +128,17 @@ def _misread(energy: pl.DataFrame, read: pl.DataFrame) -> list[Violation]:
         Violation("kwh", f"bill {number}", f"billed {kwh} kWh, read {read_kwh}")
         for number, kwh, read_kwh in wrong.select("id", "kwh", "kwh_read").head(_SHOWN).iter_rows()
     ]
+
+
+def _misgranted(taken: pl.DataFrame, given: pl.DataFrame) -> list[Violation]:
+    """Bills whose lines of kind `relief` are not what the grants say."""
+    both = taken.join(given, on="bill_id", how="full", coalesce=True, suffix="_granted")
+    wrong = both.filter(pl.col("amount").ne_missing(pl.col("amount_granted")))
+    return [
+        Violation("relief", f"bill {number}", f"lines take off {amount}, grants say {granted}")
+        for number, amount, granted in wrong.select("bill_id", "amount", "amount_granted")
+        .head(_SHOWN).iter_rows()
+    ]  # fmt: skip
 
 
 def _misposted(bills: pl.DataFrame, posted: pl.DataFrame) -> list[Violation]:

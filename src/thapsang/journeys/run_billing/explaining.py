@@ -11,6 +11,7 @@ from thapsang.domain.billing.bulk.comparing import LINE_KEY
 from thapsang.domain.billing.bulk.computing import Computed, compute
 from thapsang.domain.billing.bulk.deriving import derive
 from thapsang.domain.billing.bulk.finals import compute_final
+from thapsang.domain.billing.bulk.relieving import of_run, relieve
 from thapsang.domain.billing.queries.corrections import followers_of, links_of
 from thapsang.domain.billing.types import (
     BillDetail,
@@ -110,6 +111,9 @@ def _derived(detail: BillDetail, book: TariffBook, what: str, link: LinkView | N
             computed = compute(
                 read, book=book, period=bill.period, books={day: [number]}, only=bill.supply_point_id
             )
+            run = queries.run(period=bill.period)
+            law = of_run(run, book) if run else None
+            computed = relieve(read, computed, law, again=True) if law else computed
     return _differences(detail, computed)
 
 

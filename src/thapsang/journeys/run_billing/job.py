@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 
+from thapsang.journeys.run_billing.relief import Granting
+
 
 @dataclass(frozen=True)
 class Job:
@@ -24,6 +26,8 @@ class Job:
     vat: int
     policy: dict[str, Any]
     """The content of the run's tariff policy: reading it from the files costs each process half a second."""
+    relief: Granting | None = None
+    """How its bills give reliefs; None when no programme counts."""
 
     def to_json(self) -> str:
         """Return the job as JSON text."""
@@ -31,11 +35,13 @@ class Job:
             name: value.isoformat() if isinstance(value, date) else value
             for name, value in asdict(self).items()
         }
-        return json.dumps(plain)
+        return json.dumps(plain, default=date.isoformat)
 
     @classmethod
     def from_json(cls, text: str) -> Job:
         """Read a job back from JSON text."""
         plain = json.loads(text)
         days = {name: date.fromisoformat(plain[name]) for name in ("period", "issued_on", "due_on")}
-        return cls(**{**plain, **days, "at": datetime.fromisoformat(plain["at"])})
+        if how := plain["relief"]:
+            how = Granting(**{**how, "invoice_date": date.fromisoformat(how["invoice_date"])})
+        return cls(**{**plain, **days, "at": datetime.fromisoformat(plain["at"]), "relief": how})

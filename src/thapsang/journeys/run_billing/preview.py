@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from thapsang.domain.billing import queries
 from thapsang.domain.billing.bulk.computing import Computed, compute
+from thapsang.domain.billing.bulk.relieving import RELIEF, InForce, in_force, of_run, relieve
 from thapsang.domain.billing.types import CategoryTotal, month_before
 from thapsang.domain.network import queries as network
 from thapsang.domain.network.types import BookView
@@ -32,13 +33,28 @@ class CategoryPreview:
 
 
 @dataclass(frozen=True)
+class ReliefPreview:
+    """What one programme takes off a month's bills (đồng before VAT, its VAT), and its cash beside them."""
+
+    programme: str
+    bills: int
+    net: int
+    vat: int
+    cash: int
+
+
+@dataclass(frozen=True)
 class DryRun:
-    """Totals by category (đồng, kWh), and exceptions by code. `before_from` is bills, readings or nothing."""
+    """Totals by category after reliefs (đồng, kWh), exceptions by code, reliefs by programme.
+
+    `before_from` is bills, readings or nothing; computed from readings, the month before is without reliefs.
+    """
 
     period: date
     categories: tuple[CategoryPreview, ...]
     exceptions: dict[str, int]
     before_from: str
+    reliefs: tuple[ReliefPreview, ...] = ()
 
     def sums(self) -> CategoryPreview:
         """Return the totals over all categories."""
@@ -53,21 +69,33 @@ def dry_run(*, period: date, at: datetime | None = None) -> DryRun:
     The month before is taken from its bills, or computed from its readings when it was not billed here.
     Raises PeriodError as `start` does, PolicyError for the tariffs.
     """
-    demand_ended(period, at or timezone.now())
-    now, exceptions = _computed(period)
+    at = at or timezone.now()
+    demand_ended(period, at)
+    now, exceptions, reliefs = _computed(period, _law(period, at))
     before, source = {t.category: t for t in queries.category_totals(period=month_before(period))}, "bills"
     if not before:
-        before, source = _computed(month_before(period))[0], "readings"
+        before, source = _computed(month_before(period), None)[0], "readings"
     rows = tuple(
         CategoryPreview(name, now.get(name, _none(name)), before.get(name, _none(name)))
         for name in sorted({*now, *before})
     )
-    return DryRun(period, rows, exceptions, source if before else "nothing")
+    return DryRun(period, rows, exceptions, source if before else "nothing", reliefs)
 
 
-def _computed(period: date) -> tuple[dict[str, CategoryTotal], dict[str, int]]:
-    """Return the totals by category and the exceptions by code a month would have."""
+def _law(period: date, at: datetime) -> InForce | None:
+    """Return the reliefs a start of the month now would give by: those its run keeps, or those in force."""
+    book, run = tariffs.current_book(), queries.run(period=period)
+    if run:
+        return of_run(run, book)
+    return in_force(book, period=period, invoice_date=timezone.localtime(at).date())
+
+
+def _computed(
+    period: date, law: InForce | None
+) -> tuple[dict[str, CategoryTotal], dict[str, int], tuple[ReliefPreview, ...]]:
+    """Return the totals by category, the exceptions by code and the reliefs by programme a month would have."""
     book, parts, codes = tariffs.current_book(), [], Counter[str]()
+    given = [pl.DataFrame(schema=RELIEF)]
     with bulk_connection() as link:
         for group in _groups(network.books()):
             days: dict[int, list[int]] = {}
@@ -75,10 +103,22 @@ def _computed(period: date) -> tuple[dict[str, CategoryTotal], dict[str, int]]:
                 days.setdefault(view.reading_day, []).append(view.id)
             computed = compute(link, book=book, period=period, books=days)
             codes.update(computed.exceptions["code"].to_list())
+            if law:
+                computed = relieve(link, computed, law)
+            if computed.given is not None:
+                given.append(computed.given.with_columns(pl.col("programme", "rule").cast(pl.String)))
             parts.append(_by_category(computed))
         link.rollback()
     rows = pl.concat(parts).group_by("category").sum().to_dicts() if parts else []
-    return {row["category"]: CategoryTotal(**row) for row in rows}, dict(codes.most_common())
+    totals = {row["category"]: CategoryTotal(**row) for row in rows}
+    return totals, dict(codes.most_common()), _by_programme(pl.concat(given))
+
+
+def _by_programme(given: pl.DataFrame) -> tuple[ReliefPreview, ...]:
+    sums = given.group_by("programme", maintain_order=True).agg(
+        bills=pl.col("point").n_unique(), net=pl.col("amount").sum(), vat=pl.col("vat").sum(), cash=pl.col("cash").sum()
+    )  # fmt: skip
+    return tuple(ReliefPreview(**row) for row in sums.to_dicts())
 
 
 def _groups(books: list[BookView]) -> list[list[BookView]]:

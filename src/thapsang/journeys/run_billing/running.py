@@ -19,6 +19,7 @@ from thapsang.domain.ledger import operations as ledger
 from thapsang.domain.tariffs import operations as keeping
 from thapsang.domain.tariffs import queries as tariffs
 from thapsang.journeys.run_billing.job import Job
+from thapsang.journeys.run_billing.relief import granting, keep_in_force
 from thapsang.journeys.run_billing.worker import work
 from thapsang.kit.bulk.copy import url
 from thapsang.kit.bulk.sharing import helpers, shared_lock
@@ -99,15 +100,18 @@ def _prepare(period: date, workers: int, at: datetime, *, again: bool) -> tuple[
     issued_on = timezone.localtime(at).date()
     with transaction():
         version = keeping.keep_version(book, at)
-        run_id, kept = billing.open_run(period=period, policy_version_id=version, at=at)
+        relief = keep_in_force(book, period=period, at=at)
+        run = billing.open_run(period=period, policy_version_id=version, relief_version_id=relief, at=at)
         billing.open_period(period=period)
-        waiting, points = billing.prepare_books(run_id=run_id, again=again)
+        waiting, points = billing.prepare_books(run_id=run.id, again=again)
         accounts = [ledger.open_account(chart=number, code=number) for number in (policy.revenue, policy.vat)]
-    content = (book if kept == version else tariffs.book_of(kept)).content
+        book = book if run.policy_version_id == version else tariffs.book_of(run.policy_version_id)
+        how = granting(run, book, period=period, at=at)
     group = max(1, min(GROUP_POINTS, points // (4 * workers)) * waiting // max(points, 1))
     job = Job(
-        url=url(), run_id=run_id, period=period, at=at, issued_on=issued_on, due_on=policy.due_on(issued_on),
-        group_books=group, workers=workers, revenue=accounts[0], vat=accounts[1], policy=content,
+        url=url(), run_id=run.id, period=period, at=at, issued_on=issued_on, due_on=policy.due_on(issued_on),
+        group_books=group, workers=workers, revenue=accounts[0], vat=accounts[1], policy=book.content,
+        relief=how,
     )  # fmt: skip
     return job, waiting, points
 

@@ -16,9 +16,11 @@ import pyarrow as pa
 from thapsang.domain.billing import bulk as billing
 from thapsang.domain.billing.bulk import ClaimedBook
 from thapsang.domain.billing.bulk.computing import compute
+from thapsang.domain.billing.bulk.relieving import InForce, relieve
 from thapsang.domain.ledger import bulk as ledger
 from thapsang.engines.rating import TariffBook, book_from_content
 from thapsang.journeys.run_billing.job import Job
+from thapsang.journeys.run_billing.relief import borne_by_others, grant
 from thapsang.journeys.run_billing.shaping import Shaped, bill_table, entry_table, line_table, shape_bills
 from thapsang.kit.bulk.claiming import Links, Queue, open_links, work_through
 from thapsang.kit.bulk.columns import ColumnReader
@@ -37,11 +39,12 @@ def work(
     marked failed and does not stop the others.
     """
     book = book_from_content(job.policy)
+    law = job.relief.law(book, job.period) if job.relief else None
     with open_links(job.url, ColumnReader.connect) as links:
-        work_through(_queue(job, book, links), links, after_group=after_group, orphaned=orphaned)
+        work_through(_queue(job, book, law, links), links, after_group=after_group, orphaned=orphaned)
 
 
-def _queue(job: Job, book: TariffBook, links: Desk) -> Queue[ClaimedBook]:
+def _queue(job: Job, book: TariffBook, law: InForce | None, links: Desk) -> Queue[ClaimedBook]:
     def claim(limit: int | None) -> list[ClaimedBook]:
         if limit:
             return billing.claim_books(links.write, run_id=job.run_id, limit=limit)
@@ -52,16 +55,20 @@ def _queue(job: Job, book: TariffBook, links: Desk) -> Queue[ClaimedBook]:
         billing.fail_book(links.write, book=book, problem=problem)
 
     return Queue(
-        claim=claim, fail=fail, do=lambda claimed: bill_group(links, job, book, claimed),
+        claim=claim, fail=fail, do=lambda claimed: bill_group(links, job, book, law, claimed),
         left=lambda: billing.books_wait(links.write, run_id=job.run_id),
     )  # fmt: skip
 
 
-def bill_group(links: Desk, job: Job, book: TariffBook, claimed: list[ClaimedBook]) -> None:
-    """Bill claimed books and commit bills, lines, ledger entries, exceptions and marks, or nothing."""
+def bill_group(
+    links: Desk, job: Job, book: TariffBook, law: InForce | None, claimed: list[ClaimedBook]
+) -> None:
+    """Bill claimed books and commit bills, lines, ledger entries, grants, exceptions and marks, or nothing."""
     again = any(c.passes for c in claimed)
     billed = _billed(links, job, claimed) if again else None
     computed = compute(links.read, book=book, period=job.period, books=_by_day(claimed), billed=billed)
+    if law:
+        computed = relieve(links.read, computed, law)
     shaped = shape_bills(
         computed, period=job.period, run_id=job.run_id, issued_on=job.issued_on, due_on=job.due_on
     )
@@ -69,7 +76,17 @@ def bill_group(links: Desk, job: Job, book: TariffBook, claimed: list[ClaimedBoo
     billing.insert_lines(
         links.write, period=job.period, lines=line_table(computed.rated.lines, period=job.period)
     )
-    _post(links, job, claimed, shaped)
+    borne = borne_by_others(computed, job.relief)
+    journals = _post(links, job, claimed, shaped, borne)
+    grant(
+        links.write,
+        computed,
+        job.relief,
+        period=job.period,
+        borne=borne,
+        journals=journals,
+        revenue=job.revenue,
+    )
     billing.insert_exceptions(
         links.write, run_id=job.run_id, exceptions=computed.exceptions.to_arrow(), at=job.at
     )
@@ -97,18 +114,22 @@ def _billed(links: Desk, job: Job, claimed: list[ClaimedBook]) -> pl.Series | No
     return pl.Series(billing.billed_points(links.read, period=job.period, low=low, high=high))
 
 
-def _post(links: Desk, job: Job, claimed: list[ClaimedBook], shaped: Shaped) -> None:
-    """Post one journal a book: what its customers owe against revenue and VAT."""
+def _post(
+    links: Desk, job: Job, claimed: list[ClaimedBook], shaped: Shaped, borne: pl.DataFrame | None
+) -> dict[int, int]:
+    """Post one journal a book: what its customers owe against revenue and VAT; return the journals by book."""
     owing = set(shaped.sums.filter(pl.col("total") != 0)["book_id"])
+    owing |= set() if borne is None else set(borne["book_id"])
     books = [book for book in claimed if book.book_id in owing]
     if not books:
-        return
+        return {}
     ids = ledger.open_journals(
         links.write, kind="bills", references=[reference(job.period, book) for book in books],
         business_date=job.issued_on, at=job.at,
     )  # fmt: skip
     journals = dict(zip((book.book_id for book in books), ids, strict=True))
     ledger.post_columns(links.write, entry_table(shaped, journals=journals, revenue=job.revenue, vat=job.vat))
+    return journals
 
 
 def reference(period: date, book: ClaimedBook) -> str:

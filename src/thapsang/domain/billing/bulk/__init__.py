@@ -17,7 +17,13 @@ from thapsang.domain.billing.bulk.posting import (
     points_of_books,
     resolve_billed,
 )
-from thapsang.domain.billing.bulk.reading import exception_points, month_bills, month_energy, wrong_bills
+from thapsang.domain.billing.bulk.reading import (
+    exception_points,
+    month_bills,
+    month_energy,
+    relief_lines,
+    wrong_bills,
+)
 from thapsang.domain.billing.bulk.units import (
     claim_unit,
     finish_unit,
@@ -48,6 +54,7 @@ __all__ = [
     "points_of_book_ids",
     "points_of_books",
     "points_with_books",
+    "relief_lines",
     "resolve_billed",
     "unit_points",
     "wrong_bills",

@@ -40,7 +40,7 @@ class Computed:
 
     points: point, book_id. owners: point, customer_id, agreement_id, account_id of the last stretch of
     terms. estimated: the points with an estimated reading. exceptions: point, code,
-    detail (JSON text), one a point.
+    detail (JSON text), one a point. terms: those rated with. given: what reliefs took off (relieving.RELIEF), if any.
     """
 
     points: pl.DataFrame
@@ -48,6 +48,8 @@ class Computed:
     estimated: pl.Series
     rated: Rated
     exceptions: pl.DataFrame
+    terms: pa.Table
+    given: pl.DataFrame | None = None
 
 
 def compute(
@@ -99,7 +101,8 @@ def _rated(
     if usage.height != owners.height or before.height:
         usage = usage.join(owners.select("point"), on="point", how="semi", maintain_order="left")
         terms = terms.join(usage.select("point"), on="point", how="semi", maintain_order="left")
-    rated = rate(book, _arrow(usage, USAGE), _arrow(terms, TERMS))
+    asked = _arrow(terms, TERMS)
+    rated = rate(book, _arrow(usage, USAGE), asked)
     problems = pl.DataFrame(rated.problems).select(pl.col("point"), pl.col("code", "detail").cast(pl.String))
     return Computed(
         points=points,
@@ -107,6 +110,7 @@ def _rated(
         estimated=usage.filter("estimated")["point"].unique(),
         rated=rated,
         exceptions=pl.concat([before, problems]).unique("point", keep="first").sort("point"),
+        terms=asked,
     )
 
 

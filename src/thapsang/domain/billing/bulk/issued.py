@@ -1,7 +1,8 @@
 """Months that are billed, back into columns: each point's bill as it stands after later corrections.
 
 A month is owed as the sum of its bills, so a corrected bill is the sum of the regular one and those that adjust,
-cancel or replace it. Bills of reliefs are left out: they stand beside what they relieve.
+cancel or replace it. Bills of reliefs are left out: they stand beside what they relieve. What a bill took off
+itself is added back: reliefs are reckoned from the bill as rated, and what it gave is among its grants.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from datetime import date
 import polars as pl
 
 from thapsang.domain.billing.types import PERIOD_FACTOR, yymm
+from thapsang.domain.reliefs import bulk as reliefs
 from thapsang.kit.bulk.copy import Link, fetch
 
 BILLS = {
@@ -45,7 +47,7 @@ def issued_bills(
     """Return one row for each billed point from `low` to `high`, in order of point: `columns` of BILLS.
 
     `id` is the regular bill's; category, households, dates and VAT rate are the regular bill's, or those of the bill
-    that replaces it; kWh, kvarh, net and VAT are sums.
+    that replaces it; kWh, kvarh, net and VAT are sums; net is as rated, before what the bills took off themselves.
     """
     first, last = month_numbers(period, low, high)
     named = ", ".join(_SQL.get(name, name) for name in columns)
@@ -54,7 +56,17 @@ def issued_bills(
     bills = pl.DataFrame(fetch(link, sql), schema={name: BILLS[name] for name in columns})
     later = _LATER.format(month=yymm(period), low=first, high=last, columns=named)
     more = pl.DataFrame(fetch(link, later))
-    return _corrected(bills, more, columns) if more.height else bills
+    bills = _corrected(bills, more, columns) if more.height else bills
+    return _as_rated(bills, reliefs.in_bills(link, low=first, high=last)) if "net" in columns else bills
+
+
+def _as_rated(bills: pl.DataFrame, given: pl.DataFrame) -> pl.DataFrame:
+    regular = given.filter(pl.col("bill_id") % 10 == 0)
+    if regular.is_empty():
+        return bills
+    back = regular.select((pl.col("bill_id") % PERIOD_FACTOR // 10).alias("point"), "amount")
+    found = bills.join(back, on="point", how="left", maintain_order="left")
+    return found.with_columns(net=pl.col("net") + pl.col("amount").fill_null(0)).drop("amount")
 
 
 def _corrected(bills: pl.DataFrame, later: pl.DataFrame, columns: tuple[str, ...]) -> pl.DataFrame:
@@ -77,7 +89,7 @@ def issued_lines(
 ) -> pl.DataFrame:
     """Return the lines (LINES) of the bills of points `low` to `high`, or of some points of them, in order of point.
 
-    Lines of a corrected bill are those of all its bills: kWh taken back are below zero.
+    Lines of a corrected bill are those of all its bills: kWh taken back are below zero. Those of reliefs are left out.
     """
     first, last = month_numbers(period, low, high)
     month = yymm(period) * PERIOD_FACTOR
@@ -87,7 +99,8 @@ def issued_lines(
         chosen = f"l.bill_id = ANY('{{{numbers}}}'::bigint[])"
     sql = (
         f'SELECT (l.bill_id / 10) % 1000000000 AS point, l.kind, l.tier, l.band, l.kwh, l.price, l.start, l."end" '  # noqa: S608
-        f"FROM billing_billline_{yymm(period):04d} l WHERE {chosen} AND (l.bill_id % 10 = 0 OR l.bill_id IN "
+        f"FROM billing_billline_{yymm(period):04d} l WHERE {chosen} AND l.kind <> 'relief' "
+        "AND (l.bill_id % 10 = 0 OR l.bill_id IN "
         f"(SELECT bill_id FROM billing_billlink WHERE bill_id BETWEEN {first} AND {last} "
         "AND NOT starts_with(origin, 'relief:') AND NOT EXISTS (SELECT FROM billing_finalbill f "
         "WHERE f.bill_id = of_bill_id))) ORDER BY l.bill_id, l.line_no"

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from thapsang.domain.billing.types import PERIOD_FACTOR, yymm
-from thapsang.kit.bulk.copy import fetch
-
-if TYPE_CHECKING:
-    from adbc_driver_manager.dbapi import Connection
+from thapsang.kit.bulk.copy import Link, fetch
 
 
 def _months(period: date) -> tuple[int, int]:
@@ -19,7 +15,7 @@ def _months(period: date) -> tuple[int, int]:
     return low, low + PERIOD_FACTOR - 1
 
 
-def month_bills(link: Connection, *, period: date) -> pa.Table:
+def month_bills(link: Link, *, period: date) -> pa.Table:
     """Return `id`, `point`, `kwh`, `total`, `customer_id` of a month's regular bills, in order of number."""
     low, high = _months(period)
     return fetch(
@@ -29,7 +25,7 @@ def month_bills(link: Connection, *, period: date) -> pa.Table:
     )
 
 
-def month_energy(link: Connection, *, period: date) -> pa.Table:
+def month_energy(link: Link, *, period: date) -> pa.Table:
     """Return `point`, `kwh` and `id` (the first number) over all bills of each point for a month, later ones too."""
     low, high = _months(period)
     return fetch(
@@ -39,7 +35,7 @@ def month_energy(link: Connection, *, period: date) -> pa.Table:
     )
 
 
-def exception_points(link: Connection, *, period: date) -> pa.Array:
+def exception_points(link: Link, *, period: date) -> pa.Array:
     """Return the points with an exception for a month, open or resolved without a bill."""
     sql = (
         "SELECT e.supply_point_id AS point FROM billing_billingexception e "  # noqa: S608 - a date
@@ -48,7 +44,17 @@ def exception_points(link: Connection, *, period: date) -> pa.Array:
     return fetch(link, sql)["point"].combine_chunks()
 
 
-def wrong_bills(link: Connection, *, period: date, limit: int = 20) -> pa.Table:
+def relief_lines(link: Link, *, period: date) -> pa.Table:
+    """Return `bill_id` and `amount`: what each bill of a month takes off by lines of kind `relief`."""
+    low, high = _months(period)
+    return fetch(
+        link,
+        "SELECT bill_id, (-sum(amount))::bigint AS amount FROM billing_billline "  # noqa: S608 - integers
+        f"WHERE bill_id BETWEEN {low} AND {high} AND kind = 'relief' GROUP BY 1",
+    )
+
+
+def wrong_bills(link: Link, *, period: date, limit: int = 20) -> pa.Table:
     """Return bills whose lines do not sum to the net (`id`, `net`, `lines`), and lines without a bill."""
     low, high = _months(period)
     return fetch(

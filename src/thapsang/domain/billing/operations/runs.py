@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.models import Count, Sum
 
 from thapsang.domain.billing.models import BillRun, BillRunBook
-from thapsang.domain.billing.types import yymm
+from thapsang.domain.billing.types import OpenedRun, yymm
 from thapsang.kit.db.transactions import transaction_required
 
 
@@ -36,19 +36,20 @@ def open_month(*, period: date, policy_version_id: int, book_id: int, at: dateti
 
 
 @transaction_required
-def open_run(*, period: date, policy_version_id: int, at: datetime) -> tuple[int, int]:
-    """Open the month's run, or find it, and lock it until the transaction ends; return id and policy version.
+def open_run(
+    *, period: date, policy_version_id: int, at: datetime, relief_version_id: int | None = None
+) -> OpenedRun:
+    """Open the month's run, or find it, and lock it until the transaction ends.
 
-    A run keeps the policy version it began with, whatever version is given later.
+    A run keeps the versions of tariffs and of reliefs it began with, whatever versions are given later.
     """
-    BillRun.objects.bulk_create(
-        [BillRun(period=period, policy_version_id=policy_version_id, started_at=at)], ignore_conflicts=True
-    )
+    begun = {"policy_version_id": policy_version_id, "relief_version_id": relief_version_id, "started_at": at}
+    BillRun.objects.bulk_create([BillRun(period=period, **begun)], ignore_conflicts=True)
     run = BillRun.objects.select_for_update().get(period=period)
     if run.status == "opened":  # only final bills so far, each with tariffs of its own: the run begins now
-        run.status, run.policy_version_id, run.started_at = "running", policy_version_id, at
-        run.save(update_fields=["status", "policy_version", "started_at"])
-    return run.pk, run.policy_version_id
+        BillRun.objects.filter(pk=run.pk).update(status="running", **begun)
+        return OpenedRun(run.pk, policy_version_id, relief_version_id, at)
+    return OpenedRun(run.pk, run.policy_version_id, run.relief_version_id, run.started_at)
 
 
 # A finished run is taken up again only where points may still wait for a bill: in books with open exceptions,

@@ -10,7 +10,16 @@ from django.db.models import Count, F, Q, QuerySet, Sum
 from thapsang.domain.billing.models import BillRun, BillRunBook
 from thapsang.domain.billing.types import PERIOD_FACTOR, CategoryTotal, Progress, RunView, yymm
 
-_FIELDS = ("id", "period", "status", "policy_version_id", "started_at", "finished_at", "totals")
+_FIELDS = (
+    "id",
+    "period",
+    "status",
+    "policy_version_id",
+    "started_at",
+    "finished_at",
+    "totals",
+    "relief_version_id",
+)
 
 
 def _begun() -> QuerySet[BillRun]:

@@ -174,6 +174,17 @@ class RunView:
     started_at: datetime
     finished_at: datetime | None
     totals: Mapping[str, Any]
+    relief_version_id: int | None = None
+    """The book of reliefs its bills gave by themselves."""
+
+
+class OpenedRun(NamedTuple):
+    """A run as opened or found: the versions it keeps, and when it began."""
+
+    id: int
+    policy_version_id: int
+    relief_version_id: int | None
+    started_at: datetime
 
 
 @dataclass(frozen=True)

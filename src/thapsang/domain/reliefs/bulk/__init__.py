@@ -8,20 +8,34 @@ from thapsang.domain.reliefs.bulk.claims import (
     finish_book,
     hold_month,
 )
-from thapsang.domain.reliefs.bulk.facts import evidence, uses
-from thapsang.domain.reliefs.bulk.grants import GRANT, earlier, granted_by, insert_grants
+from thapsang.domain.reliefs.bulk.facts import NO_EVIDENCE, evidence, uses
+from thapsang.domain.reliefs.bulk.grants import (
+    GRANT,
+    carried,
+    earlier,
+    given_by_batches,
+    granted_by,
+    in_bills,
+    insert_grants,
+    last_numbers,
+)
 
 __all__ = [
     "GRANT",
+    "NO_EVIDENCE",
     "ClaimedBook",
     "books_wait",
+    "carried",
     "claim_books",
     "earlier",
     "evidence",
     "fail_book",
     "finish_book",
+    "given_by_batches",
     "granted_by",
     "hold_month",
+    "in_bills",
     "insert_grants",
+    "last_numbers",
     "uses",
 ]

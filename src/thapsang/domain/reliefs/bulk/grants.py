@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pyarrow as pa
 
+from thapsang.domain.reliefs.types import IN_BILLS
 from thapsang.kit.bulk.copy import Link, copy_rows, fetch
 
 _INT, _SMALL = pa.int64(), pa.int16()
@@ -17,7 +18,8 @@ GRANT = pa.schema(
 )  # fmt: skip
 """All columns of the table: what customers got in đồng, below zero where it is taken back."""
 _SUMMED = {
-    "point": pl.Int64, "programme": pl.String, "kwh": pl.Int64, "amount": pl.Int64, "vat": pl.Int64, "cash": pl.Int64,
+    "bill_id": pl.Int64, "point": pl.Int64, "programme": pl.String, "kwh": pl.Int64, "amount": pl.Int64,
+    "vat": pl.Int64, "cash": pl.Int64,
 }  # fmt: skip
 
 
@@ -27,14 +29,56 @@ def insert_grants(link: Link, *, grants: pa.Table) -> int:
 
 
 def earlier(link: Link, *, low: int, high: int, programmes: tuple[str, ...]) -> pl.DataFrame:
-    """Return what bills numbered `low` to `high` have from these programmes: point, programme, sums."""
+    """Return what bills numbered `low` to `high` have from these programmes: bill_id, point, programme, sums."""
     names = ",".join("'" + name.replace("'", "''") + "'" for name in programmes)
     sql = (
-        "SELECT supply_point_id AS point, programme, sum(kwh)::bigint AS kwh, sum(amount)::bigint AS amount, "  # noqa: S608
+        "SELECT bill_id, supply_point_id AS point, programme, sum(kwh)::bigint AS kwh, sum(amount)::bigint AS amount, "  # noqa: S608
         "sum(vat)::bigint AS vat, sum(cash)::bigint AS cash FROM reliefs_grant "
-        f"WHERE bill_id BETWEEN {int(low)} AND {int(high)} AND programme IN ({names}) GROUP BY 1, 2"
+        f"WHERE bill_id BETWEEN {int(low)} AND {int(high)} AND programme IN ({names}) GROUP BY 1, 2, 3"
     )
     return pl.DataFrame(fetch(link, sql), schema=_SUMMED)
+
+
+def in_bills(link: Link, *, low: int, high: int) -> pl.DataFrame:
+    """Return `bill_id` and `amount` (đồng before VAT): what bills `low` to `high` gave themselves.
+
+    Corrections are included. So much was their net larger as rated.
+    """
+    sql = (
+        "SELECT bill_id, sum(amount)::bigint AS amount FROM reliefs_grant "  # noqa: S608 - integers
+        f"WHERE bill_id BETWEEN {int(low)} AND {int(high)} AND phase = {IN_BILLS} GROUP BY 1 HAVING sum(amount) <> 0"
+    )
+    return pl.DataFrame(fetch(link, sql), schema={"bill_id": pl.Int64, "amount": pl.Int64})
+
+
+def carried(link: Link, *, low: int, high: int) -> pl.DataFrame:
+    """Return `bill_id` and `amount`: what the grants for bills `low` to `high` say each bill takes off, by carrier."""
+    sql = (
+        "SELECT adjusting_bill_id AS bill_id, sum(amount)::bigint AS amount FROM reliefs_grant "  # noqa: S608 - integers
+        f"WHERE bill_id BETWEEN {int(low)} AND {int(high)} AND adjusting_bill_id IS NOT NULL GROUP BY 1"
+    )
+    return pl.DataFrame(fetch(link, sql), schema={"bill_id": pl.Int64, "amount": pl.Int64})
+
+
+def given_by_batches(link: Link, *, low: int, high: int) -> pl.DataFrame:
+    """Return `bill_id` and `programme` where batches gave and the bill itself did not: those stay the batches' own."""
+    sql = (
+        "SELECT bill_id, programme FROM reliefs_grant "  # noqa: S608 - integers
+        f"WHERE bill_id BETWEEN {int(low)} AND {int(high)} GROUP BY 1, 2 "
+        f"HAVING NOT bool_or(phase = {IN_BILLS}) "
+        f"AND (sum(amount) <> 0 OR sum(cash) <> 0)"
+    )
+    return pl.DataFrame(fetch(link, sql), schema={"bill_id": pl.Int64, "programme": pl.String})
+
+
+def last_numbers(link: Link, *, batch_id: int, low: int, high: int) -> pl.DataFrame:
+    """Return `bill_id` and the last `line_no` of the grants a standing batch made for bills `low` to `high`."""
+    sql = (
+        "SELECT bill_id, max(line_no)::bigint AS line_no FROM reliefs_grant "  # noqa: S608 - integers
+        f"WHERE bill_id BETWEEN {int(low)} AND {int(high)} AND batch_id = {int(batch_id)} AND phase = {IN_BILLS} "
+        "GROUP BY 1"
+    )
+    return pl.DataFrame(fetch(link, sql), schema={"bill_id": pl.Int64, "line_no": pl.Int64})
 
 
 def granted_by(link: Link, *, batch_id: int, phase: int, low: int, high: int) -> pl.DataFrame:

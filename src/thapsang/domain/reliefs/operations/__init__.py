@@ -8,6 +8,7 @@ from thapsang.domain.reliefs.operations.batches import (
     keep_totals,
     open_batch,
     refuse,
+    standing_batch,
     try_again,
 )
 from thapsang.domain.reliefs.operations.evidence import decide_row, import_list, record_use
@@ -29,5 +30,6 @@ __all__ = [
     "record_use",
     "refuse",
     "review",
+    "standing_batch",
     "try_again",
 ]

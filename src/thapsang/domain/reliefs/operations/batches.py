@@ -55,6 +55,24 @@ def open_batch(
 
 
 @transaction_required
+def standing_batch(
+    *, version_id: int, month: date, programmes: Collection[str], name: str, at: datetime
+) -> int:
+    """Return the batch under which a month's bills grant by a book version as they are issued; made when missing.
+
+    Nobody asks for it or approves it: the programmes were reviewed and put in force by two people each.
+    """
+    Batch.objects.bulk_create(
+        [
+            Batch(version_id=version_id, programmes=sorted(programmes), months=[month], name=name, status="standing",
+                  asked_by=person_name(audit.SYSTEM), asked_at=at, reason=name)
+        ],
+        ignore_conflicts=True,
+    )  # fmt: skip
+    return Batch.objects.get(version_id=version_id, months=[month], status="standing").pk
+
+
+@transaction_required
 def keep_totals(*, batch_id: int, totals: Mapping[str, Any], mark: str) -> None:
     """Keep what a batch's simulation came to, with the mark of the evidence it saw; it then waits for approval."""
     found = _locked(batch_id, "computing", "ready")

@@ -18,8 +18,9 @@ _SUMS = ("points", "bills", "net", "vat", "cash")
 
 
 def batches(*, limit: int = 50) -> list[BatchView]:
-    """Return the newest batches first."""
-    return [_view(row) for row in Batch.objects.order_by("-id").values(*_FIELDS)[:limit]]
+    """Return the newest batches first; standing ones, which bills grant by as they are issued, are left out."""
+    asked = Batch.objects.exclude(status="standing").order_by("-id")
+    return [_view(row) for row in asked.values(*_FIELDS)[:limit]]
 
 
 def batch(*, batch_id: int) -> BatchView:
@@ -61,7 +62,7 @@ def by_programme(*, batch_id: int) -> list[dict[str, Any]]:
 
 
 def grants_of_bills(*, bill_ids: Iterable[int]) -> list[GrantView]:
-    """Return every grant for these regular bills, in the order they were made."""
+    """Return every grant for these regular or final bills, in the order they were made."""
     rows = (
         Grant.objects.filter(bill_id__in=list(bill_ids))
         .order_by("batch_id", "phase", "bill_id", "line_no")

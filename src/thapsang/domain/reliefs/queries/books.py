@@ -128,9 +128,11 @@ class ReliefLaw:
 
 
 def citations_of_bill(*, bill_id: int, language: str) -> dict[int, ReliefLaw]:
-    """Return the legal references of an adjusting bill's relief lines by number; empty for any other bill."""
+    """Return the legal references of a bill's relief lines by number; empty for a bill without any."""
     version = (
-        Grant.objects.filter(adjusting_bill_id=bill_id, bill_id=bill_id // 10 * 10)
+        Grant.objects.filter(
+            adjusting_bill_id=bill_id, bill_id__range=(bill_id // 10 * 10, bill_id // 10 * 10 + 9)
+        )
         .values_list("batch__version_id", flat=True)
         .first()
     )

@@ -116,7 +116,7 @@ def _categories(period: date, found: RunView | None) -> dict[str, Any] | None:
     return {
         "billed": False, "rows": sorted(rows, key=lambda row: -row["total"]), "sums": _added(rows),
         "exceptions": kept["exceptions"], "titles": titles(kept["exceptions"]),
-        "before_from": kept["before_from"],
+        "before_from": kept["before_from"], "reliefs": kept.get("reliefs", []),
     }  # fmt: skip
 
 
