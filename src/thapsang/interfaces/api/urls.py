@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.urls import URLPattern, URLResolver, path, re_path
 from django.views.decorators.csrf import csrf_exempt
 
-from thapsang.interfaces.api.hot import confirming
+from thapsang.interfaces.api.hot import failing
 from thapsang.interfaces.api.problems import respond
 from thapsang.interfaces.api.v1 import api, description
 from thapsang.kit.identity.access import Audience, allow
@@ -47,7 +47,7 @@ def _patterns() -> list[URLPattern | URLResolver]:
     for pattern in patterns:
         view: Callable[..., Any] = pattern.callback  # type: ignore[assignment]  # ninja's are always callable
         busiest = isinstance(pattern, URLPattern) and pattern.name == "confirm"
-        pattern.callback = _marked(confirming(view) if busiest else view)
+        pattern.callback = _marked(failing(view) if busiest else view)
     return [*patterns, path("openapi.json", openapi), re_path(r"", nothing)]
 
 
