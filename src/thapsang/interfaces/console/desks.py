@@ -10,11 +10,12 @@ from typing import Any, TypedDict
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
-from django.utils.functional import Promise
+from django.utils.functional import Promise, SimpleLazyObject
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from thapsang.kit.audit.operations import Person
+from thapsang.kit.identity import staff
 from thapsang.kit.identity.access import STAFF, Audience
 
 BILLING, CASHIER, SERVICE = Audience.BILLING, Audience.CASHIER, Audience.CUSTOMER_SERVICE
@@ -24,6 +25,7 @@ EVERYBODY = tuple(sorted(STAFF))
 CUSTOMER_READERS = (BILLING, CASHIER, SERVICE, AUDITOR)
 BILLING_READERS = (BILLING, AUDITOR)
 RELIEF_READERS = (BILLING, ADMINISTRATOR, AUDITOR)
+STORM_READERS = (BILLING, SERVICE, AUDITOR)
 INVOICE_READERS = (BILLING, AUDITOR, ADMINISTRATOR)
 
 ROLE_NAMES: dict[str, Promise] = {
@@ -51,11 +53,12 @@ DESKS = (
     Desk("home", "console:home", _("Hôm nay"), "lamp", "h", STAFF),
     Desk("customers", "console:customers", _("Khách hàng"), "user", "c", frozenset(CUSTOMER_READERS)),
     Desk("runs", "console:runs", _("Hóa đơn"), "bill", "b", frozenset(BILLING_READERS)),
-    Desk("reliefs", "console:reliefs", _("Giảm tiền điện"), "cut", "g", frozenset(RELIEF_READERS)),
+    Desk("reliefs", "console:reliefs", _("Giảm tiền điện"), "percent", "g", frozenset(RELIEF_READERS)),
     Desk("exceptions", "console:exceptions", _("Cần xử lý"), "flag", "x", frozenset(BILLING_READERS)),
-    Desk("corrections", "console:corrections", _("Điều chỉnh"), "bill", "d", frozenset(BILLING_READERS)),
+    Desk("corrections", "console:corrections", _("Điều chỉnh"), "adjust", "d", frozenset(BILLING_READERS)),
     Desk("invoices", "console:invoices", _("Hóa đơn điện tử"), "file", "e", frozenset(INVOICE_READERS)),
     Desk("imports", "console:imports", _("Nhập chỉ số"), "inbox", "i", frozenset(BILLING_READERS)),
+    Desk("storms", "console:storms", _("Mất điện diện rộng"), "storm", "m", frozenset(STORM_READERS)),
     Desk("audit", "console:audit", _("Nhật ký"), "book", "a", frozenset({AUDITOR})),
     Desk("staff", "console:staff", _("Nhân viên"), "key", "s", frozenset({ADMINISTRATOR})),
     Desk("reference", "admin:index", _("Dữ liệu gốc"), "table", "r", frozenset({ADMINISTRATOR})),
@@ -86,6 +89,11 @@ def display_name(request: HttpRequest) -> str:
     return str(getattr(user, "get_full_name", str)() or user.get_username())
 
 
+def _staff_names() -> dict[str, str]:
+    """Return what people are called by the names they sign in with; asked only by pages that name somebody."""
+    return {member.username: member.full_name for member in staff.members()}
+
+
 def page(
     request: HttpRequest, template: str, desk: str, values: dict[str, Any], status: int = 200
 ) -> HttpResponse:
@@ -96,5 +104,6 @@ def page(
         "desk": desk,
         "roles": [ROLE_NAMES[role] for role in sorted(roles)],
         "may": {role.value.replace("-", "_"): True for role in roles},
+        "staff_names": SimpleLazyObject(_staff_names),
     }
     return render(request, template, {**frame, **values}, status=status)

@@ -18,6 +18,8 @@ from thapsang.interfaces.console.views import (
     runs,
     sign_in,
     staff_desk,
+    storms,
+    uses,
 )
 
 app_name = "console"
@@ -32,6 +34,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("customers/<str:code>/bills/<str:bill_code>/", customers.bill, name="bill"),
     path("customers/<str:code>/notes/", customers.add_note, name="note"),
     path("customers/<str:code>/contacts/<int:contact_id>/", customers.reveal, name="reveal"),
+    path("customers/<str:code>/uses/<str:point_code>/", uses.record, name="use"),
     path("customers/<str:code>/cash/", customers.collect, name="collect"),
     path("runs/", runs.runs, name="runs"),
     path("runs/<str:month>/", runs.run, name="run"),
@@ -59,6 +62,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("imports/new/", imports.upload, name="upload"),
     path("imports/<int:number>/", imports.one, name="import"),
     path("imports/<int:number>/progress/", imports.progress, name="import-progress"),
+    path("storms/", storms.storms, name="storms"),
+    path("storms/begin/", storms.begin, name="storm-begin"),
+    path("storms/<int:number>/", storms.one, name="storm"),
+    path("storms/<int:number>/end/", storms.end, name="storm-end"),
+    path("storms/<int:number>/decide/", storms.decide, name="storm-decide"),
+    path("storms/<int:number>/estimate/", storms.estimate, name="storm-estimate"),
+    path("storms/<int:number>/withdraw/", storms.withdraw, name="storm-withdraw"),
     path("reliefs/", relief.reliefs, name="reliefs"),
     path("reliefs/draft/", relief.draft, name="relief-draft"),
     path("reliefs/simulate/", relief_batches.simulate, name="relief-simulate"),

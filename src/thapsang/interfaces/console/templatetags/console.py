@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from thapsang.interfaces.console import pictures
+from thapsang.interfaces.console.cards import labelled
 from thapsang.interfaces.shared.templatetags.shown import PATHS
 
 register = template.Library()
@@ -23,7 +24,9 @@ OURS = {
     "key": '<circle cx="8" cy="15" r="4"/><path d="m11 12 9-9m-4 4 3 3"/>',
     "table": '<path d="M4 5h16v14H4zM4 10h16M10 5v14"/>',
     "out": '<path d="M10 4H5v16h5M15 8l4 4-4 4M19 12H9"/>',
-    "cut": '<path d="M4 6h16M4 12h9M4 18h6"/><path d="m15 14 2 6 1-3 3-1z"/>',
+    "percent": '<path d="M19 5 5 19"/><circle cx="7" cy="7" r="2.5"/><circle cx="17" cy="17" r="2.5"/>',
+    "adjust": '<path d="M12 4v10M7 9h10M7 20h10"/>',
+    "storm": '<path d="M6 15a4 4 0 0 1 0-8 6 6 0 0 1 11-1 4.5 4.5 0 0 1 1 9"/><path d="m13 11-3 5h4l-3 5"/>',
     "eye": '<path d="M2 12s4-7 10-7 10 7 10 7-4 7-10 7-10-7-10-7z"/><circle cx="12" cy="12" r="3"/>',
 }
 
@@ -61,7 +64,22 @@ ACTIONS = {
     "billing.run-started": _("lập hóa đơn"),
     "billing.exception-assigned": _("giao việc"),
     "billing.exception-resolved": _("đóng việc"),
+    "billing.correction-drafted": _("lập bản điều chỉnh"),
+    "billing.correction-approved": _("cho phát hành điều chỉnh"),
+    "billing.correction-issued": _("điều chỉnh đã phát hành"),
+    "billing.correction-withdrawn": _("bỏ bản điều chỉnh"),
+    "billing.final-bill-issued": _("lập hóa đơn cuối"),
+    "customers.agreement-opened": _("mở hợp đồng"),
+    "customers.agreement-closed": _("đóng hợp đồng"),
+    "customers.terms-corrected": _("sửa điều kiện hợp đồng"),
     "metering.import-handed-in": _("nhập tệp chỉ số"),
+    "metering.reading-corrected": _("sửa chỉ số"),
+    "metering.period-split": _("chốt chỉ số giữa kỳ"),
+    "metering.read-between": _("ghi chỉ số giữa kỳ"),
+    "metering.storm-begun": _("mở chế độ bão"),
+    "metering.storm-ended": _("đóng chế độ bão"),
+    "metering.storm-decided": _("quyết định sau bão"),
+    "metering.storm-withdrawn": _("bỏ chế độ bão"),
     "invoices.issue-started": _("phát hành hóa đơn điện tử"),
     "invoices.replaced": _("thay thế hóa đơn"),
     "invoices.pack-taken": _("tải gói hóa đơn"),
@@ -105,5 +123,25 @@ def item(values: Mapping[Any, Any], key: Any) -> Any:
     return values.get(key)
 
 
+@register.filter
+def month_text(month: str) -> str:
+    """Write a month that is held as text, 2026-10, as it stands in a narrow column: 10/2026."""
+    return f"{month[5:7]}/{month[:4]}"
+
+
+@register.filter
+def named(username: str, people: Mapping[str, str]) -> str:
+    """Call a person by name; a username nobody has stands as it is, nobody is a dash."""
+    return people.get(username, username) or "–"
+
+
+@register.simple_block_tag(name="cards")
+def cards(content: SafeString) -> SafeString:
+    """Let a table become cards on a phone: see `console.cards`."""
+    return mark_safe(labelled(content))  # noqa: S308 - rendered and escaped by the template already
+
+
 register.simple_tag(pictures.days, name="days_picture")
 register.simple_tag(pictures.bar, name="bar_picture")
+register.simple_tag(pictures.pair, name="pair_picture")
+register.simple_tag(pictures.parts, name="parts_picture")

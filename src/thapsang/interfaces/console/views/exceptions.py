@@ -93,16 +93,21 @@ DETAIL_NAMES = {
     "date": lazy("Ngày"), "boundary": lazy("Mốc"), "register": lazy("Bộ chỉ số"), "meter": lazy("Công tơ"),
     "serial": lazy("Công tơ"), "kwh": "kWh", "start": lazy("Từ"), "end": lazy("Đến"), "before": lazy("Chỉ số trước"),
     "after": lazy("Chỉ số sau"), "value": lazy("Chỉ số"), "days": lazy("Số ngày"),
+    "storm": lazy("Đợt mất điện"), "waits_for": lazy("Đang chờ"),
 }  # fmt: skip
+NUMBERS = frozenset({"storm_id"})
+"""What leads a program somewhere and tells a reader nothing."""
 DETAIL_WORDS = {
     "start": lazy("đầu kỳ"), "end": lazy("cuối kỳ"), "total": lazy("tổng"), "normal": lazy("bình thường"),
     "peak": lazy("cao điểm"), "offpeak": lazy("thấp điểm"), "reactive": lazy("phản kháng"),
+    "storm-lasts": lazy("có điện lại, hoặc quyết định"), "read-anew": lazy("đọc lại"),
 }  # fmt: skip
 
 
 def _detail(found: ExceptionView) -> list[tuple[str, str]]:
     """Return what is known of the cause as a person reads it: names and days in words."""
-    return [(str(DETAIL_NAMES.get(name, name)), _in_words(value)) for name, value in found.detail.items()]
+    told = ((name, value) for name, value in found.detail.items() if name not in NUMBERS)
+    return [(str(DETAIL_NAMES.get(name, name)), _in_words(value)) for name, value in told]
 
 
 def _in_words(value: Any) -> str:
