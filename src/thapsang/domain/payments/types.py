@@ -43,6 +43,18 @@ class OwnBill:
     paid: int
 
 
+@dataclass(frozen=True, repr=False)
+class GuardedBill:
+    """A bill that was read before it was known who asks: told only to who has a phone of its customer."""
+
+    _bill: OwnBill | None
+    _phones: frozenset[bytes]
+
+    def told_to(self, phone_index: bytes | None) -> OwnBill | None:
+        """Return the bill if this phone (its blind index) is the customer's, else None, as for no bill."""
+        return self._bill if phone_index is not None and phone_index in self._phones else None
+
+
 @dataclass(frozen=True)
 class Due:
     """A bill that is not paid in full; amounts in đồng."""

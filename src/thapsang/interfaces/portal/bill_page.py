@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import get_language, gettext
 
@@ -19,14 +19,14 @@ from thapsang.domain.reliefs import queries as reliefs
 from thapsang.domain.tariffs import queries as tariffs
 from thapsang.interfaces.shared import bill_words, words
 from thapsang.interfaces.shared.charts import MonthBar, month_chart, month_table, share_bar
-from thapsang.kit.db.questions import answers
 
 if TYPE_CHECKING:
-    from thapsang.domain.billing.types import BillView
+    from thapsang.domain.billing.types import BillView, LineView
     from thapsang.domain.customers.queries import Place
-    from thapsang.domain.metering.queries import MonthUsage
-    from thapsang.domain.payments.types import OwnBill
+    from thapsang.domain.metering.queries import MonthUsage, Timeline
+    from thapsang.domain.payments.types import GuardedBill, OwnBill
     from thapsang.interfaces.shared.blanks import Value
+    from thapsang.kit.db.questions import Question
 
 MONTHS = 25
 """Months of use asked for: the chart's thirteen, and the same months a year before."""
@@ -81,23 +81,39 @@ def rows(bills: list[BillView]) -> list[BillRow]:
     ]
 
 
-def told_bill(*, bill_id: int, phone_index: bytes) -> ToldBill | None:
-    """Read a bill of whoever has this phone, and all its page needs, in one round trip; None if it is not theirs.
+@dataclass(frozen=True)
+class ReadBill:
+    """All that the page of a bill is made of, read before it is known who asks."""
+
+    guarded: GuardedBill
+    places: Mapping[int, Place]
+    lines: tuple[tuple[LineView, ...], int]
+    timeline: Timeline
+
+
+def bill_questions(*, bill_id: int) -> tuple[Question[Any], ...]:
+    """Ask for the fields of a `ReadBill`, the bill itself first.
 
     The bill's number names its point and month, so nothing has to be known before the rest is asked for.
     """
     number = parts(bill_id)
     point, month = number.supply_point_id, number.period
-    places, own, (lines, policy), timeline = answers(
+    return (
+        payments.guarded_bill_question(bill_id=bill_id),
         customers.places_question(supply_point_id=point),
-        payments.own_bill_question(bill_id=bill_id, phone_index=phone_index),
         billing.lines_question(bill_id=bill_id),
         metering.timeline_question(supply_point_id=point, months=MONTHS + 2, until=_month_after(month, 2)),
     )
+
+
+def told_bill(read: ReadBill, *, phone_index: bytes | None) -> ToldBill | None:
+    """Tell a bill to whoever has this phone; None if it is not theirs."""
+    own = read.guarded.told_to(phone_index)
     if own is None:
         return None
-    usage = timeline.months(count=MONTHS, until=own.bill.end)
-    return ToldBill(own, BillDetail(own.bill, lines, policy), places[own.bill.agreement_id], usage)
+    lines, policy = read.lines
+    usage = read.timeline.months(count=MONTHS, until=own.bill.end)
+    return ToldBill(own, BillDetail(own.bill, lines, policy), read.places[own.bill.agreement_id], usage)
 
 
 def bill_page(told: ToldBill) -> BillPage:

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from thapsang.kit.identity import staff_sessions
 from thapsang.kit.identity.access import STAFF, Audience
+from thapsang.kit.identity.sessions import SessionStore
 
 SELF_CHECKING = frozenset({Audience.PUBLIC, Audience.API_CLIENT, Audience.PROVIDER})
 """Open at this door: public pages, and routes that check a token or a signature themselves."""
@@ -58,6 +59,7 @@ class AudienceMiddleware:
         """Let the caller in, send to sign-in, or refuse with 403."""
         match = request.resolver_match
         audiences = audiences_of(view, match.namespaces if match else [])
+        self._ask_along(request, view, kwargs)
         self._end_unproved_session(request)
         if audiences & SELF_CHECKING:
             return None
@@ -67,6 +69,13 @@ class AudienceMiddleware:
             request._seen_by_one = True  # type: ignore[attr-defined]
             return None
         raise PermissionDenied
+
+    @staticmethod
+    def _ask_along(request: HttpRequest, view: Callable[..., Any], kwargs: dict[str, Any]) -> None:
+        """Let the page's questions go with the session's own (`doors.asking`)."""
+        asking = getattr(view, "asking", None)
+        if asking and request.session.session_key and isinstance(request.session, SessionStore):
+            request.session.ask_along(asking(**kwargs))
 
     @staticmethod
     def _end_unproved_session(request: HttpRequest) -> None:

@@ -6,7 +6,7 @@ together. Each is a prepared statement, spoken to libpq itself, as `statements.w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Generic, TypeVar, overload
@@ -55,11 +55,16 @@ def answers(*questions: Question[Any]) -> tuple[Any, ...]:
     They may only read. In a transaction they run one after the other, as the rest of it does. Raises Django's
     database errors.
     """
+    return answers_to(questions)
+
+
+def answers_to(questions: Sequence[Question[Any]]) -> tuple[Any, ...]:
+    """As `answers`, for as many questions as there are."""
     found = _asked(questions)
-    return tuple(question.read(rows) for question, rows in zip(questions, found, strict=True))
+    return tuple([question.read(rows) for question, rows in zip(questions, found, strict=True)])
 
 
-def _asked(questions: list[Question[Any]] | tuple[Question[Any], ...]) -> list[Rows]:
+def _asked(questions: Sequence[Question[Any]]) -> list[Rows]:
     if connection.in_atomic_block:  # psycopg's own way: it knows what a rollback has taken from the server
         return [statements.rows(question.sql, question.params) for question in questions]
     connection.close_if_health_check_failed()
@@ -73,9 +78,7 @@ def _asked(questions: list[Question[Any]] | tuple[Question[Any], ...]) -> list[R
             return _sent(link, questions)
 
 
-def _sent(
-    link: psycopg.Connection[Any], questions: list[Question[Any]] | tuple[Question[Any], ...]
-) -> list[Rows]:
+def _sent(link: psycopg.Connection[Any], questions: Sequence[Question[Any]]) -> list[Rows]:
     known = statements._prepared.setdefault(link, set())
     pg, asked = link.pgconn, list[bytes]()
     pg.enter_pipeline_mode()

@@ -1,6 +1,6 @@
 """Reads of payments: what is owed, what was paid, intents, receipts, statements, the rules in force."""
 
-from thapsang.domain.payments.queries.dues import outstanding, own_bill, own_bill_question, paid_of
+from thapsang.domain.payments.queries.dues import guarded_bill_question, outstanding, own_bill, paid_of
 from thapsang.domain.payments.queries.records import (
     callbacks,
     customer_code_of,
@@ -16,10 +16,10 @@ __all__ = [
     "PaymentRulesError",
     "callbacks",
     "customer_code_of",
+    "guarded_bill_question",
     "intent",
     "outstanding",
     "own_bill",
-    "own_bill_question",
     "paid_of",
     "payments_of",
     "receipt",

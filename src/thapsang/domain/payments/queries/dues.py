@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from django.db.models import Sum
 
 from thapsang.domain.billing.queries import BILL_COLUMNS, bill_view
-from thapsang.domain.customers.queries.register import HAS_PHONE
+from thapsang.domain.customers.queries.register import PHONES
 from thapsang.domain.payments.models import Allocation
-from thapsang.domain.payments.types import Due, Outstanding, OwnBill
+from thapsang.domain.payments.types import Due, GuardedBill, Outstanding, OwnBill
 from thapsang.kit.db.questions import Question, Rows, answer
 from thapsang.kit.db.statements import rows
 
@@ -41,10 +41,10 @@ _CREDIT = """
     WHERE p.customer_id = %(customer)s
 """
 
-_OWN = f"""
-    SELECT coalesce((SELECT sum(amount) FROM payments_allocation WHERE bill_id = b.id), 0)::bigint, {BILL_COLUMNS}
-    FROM billing_bill b
-    WHERE b.id = %(bill)s AND {HAS_PHONE.format(customer="b.customer_id")}
+_GUARDED = f"""
+    SELECT {PHONES.format(customer="b.customer_id")},
+           coalesce((SELECT sum(amount) FROM payments_allocation WHERE bill_id = b.id), 0)::bigint, {BILL_COLUMNS}
+    FROM billing_bill b WHERE b.id = %(bill)s
 """  # noqa: S608 - our own text
 
 
@@ -54,16 +54,19 @@ def own_bill(*, bill_id: int, phone_index: bytes) -> OwnBill | None:
     One statement: the page of a bill asks it each time, whatever else of the page is kept. The phone is given
     as its blind index, and must be the customer's primary or a verified contact point.
     """
-    return answer(own_bill_question(bill_id=bill_id, phone_index=phone_index))
+    return answer(guarded_bill_question(bill_id=bill_id)).told_to(phone_index)
 
 
-def own_bill_question(*, bill_id: int, phone_index: bytes) -> Question[OwnBill | None]:
-    """Return what `own_bill` asks, to be asked together with others."""
-    return Question(_OWN, {"bill": bill_id, "phone_index": phone_index}, _own)
+def guarded_bill_question(*, bill_id: int) -> Question[GuardedBill]:
+    """Ask what `own_bill` tells while it is not known yet who wants to know."""
+    return Question(_GUARDED, {"bill": bill_id}, _guarded)
 
 
-def _own(found: Rows) -> OwnBill | None:
-    return OwnBill(bill_view(found[0][1:]), found[0][0]) if found else None
+def _guarded(found: Rows) -> GuardedBill:
+    if not found:
+        return GuardedBill(None, frozenset())
+    phones, paid, *bill = found[0]
+    return GuardedBill(OwnBill(bill_view(bill), paid), frozenset(phones))
 
 
 def outstanding(*, customer_id: int) -> Outstanding:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
@@ -13,21 +13,32 @@ from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 
 from thapsang.domain.billing import queries as billing
-from thapsang.domain.billing.types import bill_code
+from thapsang.domain.billing.types import bill_code, bill_id_of
 from thapsang.domain.metering import queries as metering
-from thapsang.interfaces.portal.bill_page import BillRow, ToldBill, bill_page, rows, shown, told_bill
+from thapsang.interfaces.portal.bill_page import (
+    BillRow,
+    ReadBill,
+    ToldBill,
+    bill_page,
+    bill_questions,
+    rows,
+    shown,
+    told_bill,
+)
 from thapsang.interfaces.portal.bill_print import bill_pdf
 from thapsang.interfaces.portal.kept_pages import TOKEN_HERE, KeptPages, answer
-from thapsang.interfaces.portal.me import me, my_bill_and_paid, today
+from thapsang.interfaces.portal.me import me, today
 from thapsang.interfaces.portal.views.paying import bill_id_or_404
 from thapsang.interfaces.shared import bill_words
 from thapsang.interfaces.shared.blanks import filled
-from thapsang.interfaces.shared.doors import not_kept
+from thapsang.interfaces.shared.doors import asking, not_kept, told_along
+from thapsang.kit.db.questions import answers_to
 from thapsang.kit.identity.access import Audience, allow
 from thapsang.kit.identity.people import phone_index_of
 
 if TYPE_CHECKING:
     from thapsang.domain.customers.types import SupplyPointView
+    from thapsang.kit.db.questions import Question
 
 PAGES = KeptPages()
 """Pages of bills, under the bill, what was paid on it, the day and the language."""
@@ -108,33 +119,47 @@ def bills(request: HttpRequest) -> HttpResponse:
     return render(request, "portal/bills.html", {"cards": cards, "today": today(), "here": "bills"})
 
 
-@allow(Audience.CUSTOMER)
-@not_kept
-@require_safe
-def bill(request: HttpRequest, code: str) -> HttpResponseBase:
-    """One bill: how much, why so much, by which law.
+def _questions(code: str) -> tuple[Question[Any], ...]:
+    """State what the page of a bill asks along with the session.
 
     A page that may be kept here already asks only whose the bill is and what was paid on it; any other asks for
     everything at once.
     """
+    try:
+        bill_id = bill_id_of(code)
+    except ValueError:
+        return ()
+    asked = bill_questions(bill_id=bill_id)
+    return asked[:1] if PAGES.holds(bill_id) else asked
+
+
+@asking(_questions)
+@allow(Audience.CUSTOMER)
+@not_kept
+@require_safe
+def bill(request: HttpRequest, code: str) -> HttpResponseBase:
+    """One bill: how much, why so much, by which law."""
     bill_id, day = bill_id_or_404(code), today()
-    told = None if PAGES.holds(bill_id) else _told_or_404(request, bill_id)
-    own = told.own if told else my_bill_and_paid(request, bill_id)
+    guarded, *rest = told_along(request) or answers_to(bill_questions(bill_id=bill_id))
+    own = guarded.told_to(phone_index_of(request.user))
+    if own is None:
+        raise Http404
     address = reverse("portal:bill", args=[bill_code(bill_id)])
     if request.get_full_path() != address:
         return redirect(address)  # one address a bill: the page repeats it, and is kept without it
 
     def draw() -> str:
-        page = bill_page(told or _told_or_404(request, bill_id))
+        read = ReadBill(guarded, *rest) if rest else None
+        page = bill_page(_told_or_404(request, bill_id, read))
         values = shown(page, address=address, today=day)
         return filled("portal/bill.html", {"csrf_token": TOKEN_HERE, **values}, here="bills")
 
     return answer(request, PAGES.get((own, day, get_language()), draw, about=bill_id))
 
 
-def _told_or_404(request: HttpRequest, bill_id: int) -> ToldBill:
-    index = phone_index_of(request.user)
-    told = told_bill(bill_id=bill_id, phone_index=index) if index else None
+def _told_or_404(request: HttpRequest, bill_id: int, read: ReadBill | None = None) -> ToldBill:
+    read = read or ReadBill(*answers_to(bill_questions(bill_id=bill_id)))
+    told = told_bill(read, phone_index=phone_index_of(request.user))
     if told is None:
         raise Http404
     return told

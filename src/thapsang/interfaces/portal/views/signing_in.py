@@ -20,10 +20,11 @@ from thapsang.interfaces.shared.distributor import distributor
 from thapsang.interfaces.shared.doors import not_kept, sender_of
 from thapsang.journeys.sign_in import ask_code, confirm_code
 from thapsang.kit.identity.access import Audience, allow
+from thapsang.kit.identity.sessions import CUSTOMERS
 
 WAITING = "sign_in"
 """Session key: the code's number, the phone's last three digits, where to go afterwards."""
-BACKEND = "thapsang.kit.identity.backends.CustomerBackend"
+BACKEND = CUSTOMERS
 
 
 @allow(Audience.PUBLIC)
