@@ -18,7 +18,8 @@ from thapsang.domain.billing import operations as months
 from thapsang.domain.billing import queries as bills
 from thapsang.domain.billing.bulk.computing import Computed
 from thapsang.domain.billing.bulk.finals import compute_final, final_of, insert_final
-from thapsang.domain.billing.bulk.tables import BILL, LINE
+from thapsang.domain.billing.bulk.relieving import InForce, grant_table, in_force, relieve
+from thapsang.domain.billing.bulk.tables import BILL, ENTRIES, LINE
 from thapsang.domain.billing.types import PERIOD_FACTOR, FinalBillError, bill_code, bill_id, month_after, yymm
 from thapsang.domain.customers import operations as customers
 from thapsang.domain.customers import queries as register
@@ -28,6 +29,8 @@ from thapsang.domain.metering import operations as metering
 from thapsang.domain.metering.types import BookPeriod, book_period
 from thapsang.domain.network import queries as network
 from thapsang.domain.payments import bulk as payments
+from thapsang.domain.reliefs import bulk as reliefs
+from thapsang.domain.reliefs.operations import keep_version, standing_batch
 from thapsang.domain.tariffs import operations as versions
 from thapsang.domain.tariffs import queries as tariffs
 from thapsang.engines.rating import TariffBook
@@ -173,11 +176,18 @@ def _bill(
     _demand_unbilled_month(
         point.code, point.id, leaving.period
     )  # again: the month's run was kept off by the lock just taken
-    bill, lines = _rated(read, leaving, book)
-    number = _write(write, leaving, bill, lines, run_id=run_id, at=at)
+    law = in_force(book, period=leaving.period, invoice_date=timezone.localtime(at).date())
+    relief = keep_version(book=law.book, at=at) if law else None
+    rated = _rated(read, leaving, book, law)
+    bill = pl.DataFrame(rated.rated.bills).join(rated.owners, on="point")
+    bill = bill.with_columns(estimated=pl.col("point").is_in(rated.estimated.implode()))
+    funds = _borne(rated, law)
+    number = _write(write, leaving, bill, pl.DataFrame(rated.rated.lines), funds, run_id=run_id, at=at)
+    if law and relief and rated.given is not None:
+        _grant(write, leaving, rated.given, law, relief, number, at)
     insert_final(
         write, bill_id=number, agreement_id=point.agreement_id, ended_on=on, version=version,
-        reason=reason.strip(), document=document.strip(), at=at,
+        relief_version=relief, reason=reason.strip(), document=document.strip(), at=at,
     )  # fmt: skip
     total = int(bill["total"][0])
     audit.record(
@@ -188,8 +198,8 @@ def _bill(
     return Closed(point.agreement_number, on, number, total, repeated=False)
 
 
-def _rated(read: Connection, leaving: _Leaving, book: TariffBook) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the final bill and its lines as rated. Raises FinalBillError when the point cannot be billed."""
+def _rated(read: Connection, leaving: _Leaving, book: TariffBook, law: InForce | None) -> Computed:
+    """Return the final bill as rated and relieved. Raises FinalBillError when the point cannot be billed."""
     point = leaving.point
     computed: Computed = compute_final(
         read,
@@ -206,15 +216,42 @@ def _rated(read: Connection, leaving: _Leaving, book: TariffBook) -> tuple[pl.Da
             f"{point.code}: the agreement is closed, its final bill cannot be computed: {rows[0][0]} {rows[0][1]}. "
             f"{policy.remedy['en']} Then close it again with the same day."
         )
-    bill = pl.DataFrame(computed.rated.bills).join(computed.owners, on="point")
-    return bill.with_columns(estimated=pl.col("point").is_in(computed.estimated.implode())), pl.DataFrame(
-        computed.rated.lines
-    )
+    return relieve(read, computed, law) if law else computed
+
+
+def _borne(computed: Computed, law: InForce | None) -> dict[str, int]:
+    """Return what accounts other than revenue bear of the bill's reliefs, by their number in the chart (đồng)."""
+    if law is None or computed.given is None:
+        return {}
+    charts = {p.code: p.funding.account for p in law.book.programmes if p.funding.account}
+    borne: dict[str, int] = {}
+    for code, amount in computed.given.select(pl.col("programme").cast(pl.String), "amount").iter_rows():
+        if code in charts and amount:
+            borne[charts[code]] = borne.get(charts[code], 0) + amount
+    return borne
+
+
+def _grant(
+    write: psycopg.Connection[Any],
+    leaving: _Leaving,
+    given: pl.DataFrame,
+    law: InForce,
+    version: int,
+    number: int,
+    at: datetime,
+) -> None:
+    """Keep what the final bill took off itself, in its transaction."""
+    batch = standing_batch(
+        version_id=version, month=leaving.period, programmes=law.programmes, name=f"Hóa đơn {leaving.period:%m/%Y}",
+        at=at,
+    )  # fmt: skip
+    rows = grant_table(given, batch_id=batch, period=leaving.period, sequence=number % 10)
+    reliefs.insert_grants(write, grants=rows)
 
 
 def _write(
-    write: psycopg.Connection[Any], leaving: _Leaving, bill: pl.DataFrame, lines: pl.DataFrame, *, run_id: int,
-    at: datetime,
+    write: psycopg.Connection[Any], leaving: _Leaving, bill: pl.DataFrame, lines: pl.DataFrame, funds: dict[str, int],
+    *, run_id: int, at: datetime,
 ) -> int:  # fmt: skip
     """Write bill, lines and ledger entries under the next free sequence; return the bill's number."""
     period, day = leaving.period, timezone.localtime(at).date()
@@ -227,19 +264,29 @@ def _write(
     texts = lines.with_columns(pl.col("kind", "band").cast(pl.String), bill_id=pl.lit(number, pl.Int64))
     billing.insert_bills(write, period=period, bills=whole.select(BILL.names).to_arrow().cast(BILL))
     billing.insert_lines(write, period=period, lines=texts.select(LINE.names).to_arrow().cast(LINE))
-    if whole["total"][0]:
-        _post(write, whole, f"final:{bill_code(number)}", day, at)
+    if whole["total"][0] or funds:
+        _post(write, whole, f"final:{bill_code(number)}", day, at, funds)
     return number
 
 
 def _post(
-    write: psycopg.Connection[Any], bill: pl.DataFrame, reference: str, day: date, at: datetime
+    write: psycopg.Connection[Any],
+    bill: pl.DataFrame,
+    reference: str,
+    day: date,
+    at: datetime,
+    funds: dict[str, int],
 ) -> None:
     policy = bills.current_policy()
     [journal] = ledger.open_journals(write, kind="final", references=[reference], business_date=day, at=at)
     revenue, vat = (ledger.chart_account(write, chart=chart) for chart in (policy.revenue, policy.vat))
     shaped = bill.with_columns(journal_id=pl.lit(journal, pl.Int64))
     ledger.post_columns(write, billing.adjustment_entries(shaped, revenue=revenue, vat=vat))
+    if funds:
+        moved = [(ledger.chart_account(write, chart=chart), amount) for chart, amount in funds.items()]
+        moved.append((revenue, -sum(funds.values())))
+        rows = [{"journal_id": journal, "account_id": account, "amount": amount} for account, amount in moved]
+        ledger.post_columns(write, pa.Table.from_pylist(rows, ENTRIES))
     notes = shaped.select("journal_id", bill_id="id", of_bill_id="id")  # above zero: only locks the account
     payments.take_credit_notes(
         write, notes=notes.select(payments.NOTES.names).to_arrow().cast(payments.NOTES), day=day, at=at

@@ -22,6 +22,8 @@ from thapsang.domain.billing.queries import corrections as queries
 from thapsang.domain.billing.types import CorrectionChangedError, CorrectionStateError, CorrectionView
 from thapsang.domain.ledger import bulk as ledger
 from thapsang.domain.payments import bulk as payments
+from thapsang.domain.reliefs import bulk as reliefs
+from thapsang.journeys.correct_bills.relieving import grant, move_to_funds
 from thapsang.kit.audit.operations import Person
 from thapsang.kit.bulk.copy import bulk_connection, url
 from thapsang.kit.db.transactions import transaction
@@ -113,20 +115,48 @@ def _job(found: CorrectionView, at: datetime) -> _Job:
     return _Job(found, at, day, policy.due_on(day), policy.revenue, policy.vat)
 
 
-def _units(read: Connection, found: CorrectionView) -> list[tuple[date, int, pl.DataFrame]]:
-    """Return month, book, and all points of the book with its code and reading day, of what waits."""
+@dataclass(frozen=True)
+class _Unit:
+    """Bills of one sequence in a month of a book; `members`: all points of the book with its code and reading day."""
+
+    period: date
+    book_id: int
+    sequence: int
+    members: pl.DataFrame
+
+    @property
+    def name(self) -> str:
+        final = f" -{self.sequence}" if self.sequence else ""
+        return f"{self.period:%Y-%m} {self.members['book'][0]}{final}"
+
+    @property
+    def key(self) -> str:
+        return unit_key(self.period, self.book_id, self.sequence)
+
+    def reference(self, origin: str) -> str:
+        """Return the journal's reference."""
+        final = f":{self.sequence}" if self.sequence else ""
+        return f"{origin}:{self.period:%Y-%m}:{self.members['book'][0]}{final}"
+
+
+def _units(read: Connection, found: CorrectionView) -> list[_Unit]:
+    """Return what waits, the oldest month first."""
     waiting = queries.waiting_units(correction_id=found.id)
-    members = billing.points_of_book_ids(read, book_ids=sorted({book for _, book in waiting}))
-    return [(period, book, members.filter(pl.col("book_id") == book)) for period, book in waiting]
+    members = billing.points_of_book_ids(read, book_ids=sorted({book for _, book, _ in waiting}))
+    return [
+        _Unit(period, book, sequence, members.filter(pl.col("book_id") == book))
+        for period, book, sequence in waiting
+    ]
 
 
 def _demand_unchanged(read: Connection, found: CorrectionView) -> None:
     changed = []
-    for period, book_id, members in _units(read, found):
-        points = billing.unit_points(read, correction_id=found.id, period=period, book_id=book_id)
-        looked = _looked(read, found, period, members, points)
-        if looked.compared.digest() != found.digests.get(unit_key(period, book_id)):
-            changed.append(f"{period:%Y-%m} {members['book'][0]}")
+    for unit in _units(read, found):
+        points = billing.unit_points(
+            read, correction_id=found.id, period=unit.period, book_id=unit.book_id, sequence=unit.sequence
+        )
+        if _looked(read, found, unit, points).compared.digest() != found.digests.get(unit.key):
+            changed.append(unit.name)
     if changed:
         raise _changed(found, changed, "Nothing was issued")
 
@@ -138,13 +168,11 @@ def _changed(found: CorrectionView, units: list[str], what: str) -> CorrectionCh
     )
 
 
-def _looked(
-    read: Connection, found: CorrectionView, period: date, members: pl.DataFrame, points: pl.Series
-) -> Looked:
+def _looked(read: Connection, found: CorrectionView, unit: _Unit, points: pl.Series) -> Looked:
     read.rollback()  # a new snapshot: what others committed meanwhile must be seen
     return derive(
-        read, period=period, book_id=members["book_id"][0], reading_day=members["reading_day"][0],
-        points=points, version=found.policy_version_id,
+        read, period=unit.period, book_id=unit.book_id, reading_day=unit.members["reading_day"][0],
+        points=points, version=found.policy_version_id, sequence=unit.sequence,
     )  # fmt: skip
 
 
@@ -153,30 +181,26 @@ def _issue_all(
 ) -> int:
     units = _units(read, job.correction)
     made = 0
-    for number, (period, book_id, members) in enumerate(units, 1):
-        made += _issue_unit(read, write, job, period, book_id, members)
+    for number, unit in enumerate(units, 1):
+        made += _issue_unit(read, write, job, unit)
         write.commit()
         if progress:
             progress(number, len(units))
     return made
 
 
-def _issue_unit(
-    read: Connection,
-    write: psycopg.Connection[Any],
-    job: _Job,
-    period: date,
-    book_id: int,
-    members: pl.DataFrame,
-) -> int:
+def _issue_unit(read: Connection, write: psycopg.Connection[Any], job: _Job, unit: _Unit) -> int:
     """Issue a month of a book in the open transaction of `write`; return how many bills were made."""
-    found = job.correction
-    points = billing.claim_unit(write, correction_id=found.id, period=period, book_id=book_id)
+    found, period = job.correction, unit.period
+    points = billing.claim_unit(
+        write, correction_id=found.id, period=period, book_id=unit.book_id, sequence=unit.sequence
+    )
     if points.is_empty():
         return 0
-    looked = _looked(read, found, period, members, points)
-    if looked.compared.digest() != found.digests.get(unit_key(period, book_id)):
-        raise _changed(found, [f"{period:%Y-%m} {members['book'][0]}"], "What was issued before stays")
+    reliefs.hold_book(write, month=period, book_id=unit.book_id)
+    looked = _looked(read, found, unit, points)
+    if looked.compared.digest() != found.digests.get(unit.key):
+        raise _changed(found, [unit.name], "What was issued before stays")
     made = _MAKE[found.how](
         looked.compared, period=period, first=billing.next_sequences(write, period=period, points=points),
         version=looked.version, issued_on=job.issued_on, due_on=job.due_on,
@@ -184,12 +208,13 @@ def _issue_unit(
     billing.insert_bills(write, period=period, bills=made.bill_table())
     billing.insert_lines(write, period=period, lines=made.line_table())
     billing.insert_links(write, links=made.link_table(found.origin))
-    _post(write, job, made, f"{found.origin}:{period:%Y-%m}:{members['book'][0]}")
+    given = grant(write, looked, made)
+    _post(write, job, made, unit.reference(found.origin), given)
     billing.finish_unit(write, correction_id=found.id, main=made.main, at=job.at)
     return made.bills.height
 
 
-def _post(write: psycopg.Connection[Any], job: _Job, made: Made, reference: str) -> None:
+def _post(write: psycopg.Connection[Any], job: _Job, made: Made, reference: str, given: pl.DataFrame) -> None:
     """Post what the bills move; let those below zero pay what they follow, and credit pay what is open now."""
     if not made.bills.filter(pl.col("net") != 0).height and not made.bills.filter(pl.col("vat") != 0).height:
         return
@@ -199,6 +224,7 @@ def _post(write: psycopg.Connection[Any], job: _Job, made: Made, reference: str)
     revenue, vat = (ledger.chart_account(write, chart=chart) for chart in (job.revenue, job.vat))
     shaped = made.bills.with_columns(journal_id=pl.lit(journal, pl.Int64))
     ledger.post_columns(write, billing.adjustment_entries(shaped, revenue=revenue, vat=vat))
+    move_to_funds(write, given, journal=journal, revenue=revenue)
     notes = made.links.select("bill_id", "of_bill_id").with_columns(journal_id=pl.lit(journal, pl.Int64))
     payments.take_credit_notes(
         write, notes=notes.to_arrow().cast(payments.NOTES), day=job.issued_on, at=job.at

@@ -9,7 +9,9 @@ from datetime import date, datetime
 import polars as pl
 
 from thapsang.domain.billing import bulk as billing
+from thapsang.domain.billing import queries as bills
 from thapsang.domain.billing.bulk.deriving import Looked, derive
+from thapsang.domain.billing.bulk.finals import finals_of_points
 from thapsang.domain.billing.operations import corrections as keeping
 from thapsang.domain.billing.queries import corrections as queries
 from thapsang.domain.billing.types import (
@@ -24,7 +26,7 @@ from thapsang.domain.payments import queries as payments
 from thapsang.domain.tariffs import operations as versions
 from thapsang.domain.tariffs import queries as tariffs
 from thapsang.kit.audit.operations import Person
-from thapsang.kit.bulk.copy import bulk_connection
+from thapsang.kit.bulk.copy import Link, bulk_connection
 from thapsang.kit.db.transactions import transaction
 
 MOST_MONTHS = 36
@@ -71,16 +73,13 @@ def preview(
             link, points=points, point_codes=point_codes, book_codes=book_codes
         )
         _demand_known(members, points, point_codes, book_codes)
-        units = [
-            (period, *key, group["point"])
-            for period in months
-            for key, group in members.group_by("book_id", "reading_day", maintain_order=True)
-        ]
+        units = _units(link, months, members)
         looked = []
-        for number, (period, book_id, day, numbers) in enumerate(units, 1):
+        for number, (period, book_id, day, numbers, sequence) in enumerate(units, 1):
             looked.append(
-                derive(link, period=period, book_id=book_id, reading_day=day, points=numbers, version=version)
-            )
+                derive(link, period=period, book_id=book_id, reading_day=day, points=numbers, version=version,
+                       sequence=sequence)
+            )  # fmt: skip
             if progress:
                 progress(number, len(units))
     number = _keep(looked, tariff, version, reason, document, actor, at)
@@ -98,6 +97,29 @@ def _months(first: date, last: date) -> list[date]:
             f"{len(months)} months: correct at most {MOST_MONTHS} at once; make two corrections."
         )
     return months
+
+
+_Unit = tuple[date, int, int, pl.Series, int]
+
+
+def _units(link: Link, months: list[date], members: pl.DataFrame) -> list[_Unit]:
+    """Return month, book, reading day, points and sequence of what is looked at: regular bills, then final ones.
+
+    A month with final bills only, whose run has not begun, has no regular bills to look at.
+    """
+    found: list[_Unit] = []
+    for period in months:
+        begun = bills.run(period=period) is not None
+        for (book_id, day), group in members.group_by("book_id", "reading_day", maintain_order=True):
+            points = group["point"]
+            finals = finals_of_points(link, period=period, points=points)
+            if begun or finals.is_empty():
+                found.append((period, int(book_id), int(day), points, 0))
+            found += [
+                (period, int(book_id), int(day), part["point"], int(sequence))
+                for (sequence,), part in finals.sort("sequence", "point").group_by("sequence", maintain_order=True)
+            ]  # fmt: skip
+    return found
 
 
 def _current_version(at: datetime) -> int:
@@ -126,15 +148,12 @@ def _keep(
     at: datetime,
 ) -> int:  # fmt: skip
     rows = pl.concat([_rows(one) for one in looked])
-    bills = [
-        number
-        for one in looked
-        for numbers in one.compared.rows["bills"].to_list()
-        for number in numbers or []
+    numbers = [
+        number for one in looked for listed in one.compared.rows["bills"].to_list() for number in listed or []
     ]
-    paid = payments.paid_of(bill_ids=bills)
+    paid = payments.paid_of(bill_ids=numbers)
     sums = pl.Series(
-        [sum(paid[number] for number in numbers or []) for numbers in rows["bills"].to_list()], dtype=pl.Int64
+        [sum(paid[number] for number in listed or []) for listed in rows["bills"].to_list()], dtype=pl.Int64
     )
     table = rows.with_columns(paid=sums).select(keeping.ROWS.names).to_arrow().cast(keeping.ROWS)
     digests = {
@@ -149,7 +168,7 @@ def _keep(
 
 def _rows(looked: Looked) -> pl.DataFrame:
     """Return a unit's rows as they are kept, beside `bills` (the numbers of those standing)."""
-    base = yymm(looked.period) * PERIOD_FACTOR
+    base = yymm(looked.period) * PERIOD_FACTOR + looked.sequence
     texts = looked.compared.lines.with_columns(pl.col("start", "end").dt.to_string())
     told = texts.select("point", text=pl.struct(_LINE).struct.json_encode()).group_by(
         "point", maintain_order=True

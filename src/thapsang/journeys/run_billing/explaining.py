@@ -10,9 +10,9 @@ from thapsang.domain.billing import bulk, queries
 from thapsang.domain.billing.bulk.comparing import LINE_KEY
 from thapsang.domain.billing.bulk.computing import Computed, compute
 from thapsang.domain.billing.bulk.deriving import derive
-from thapsang.domain.billing.bulk.finals import compute_final
+from thapsang.domain.billing.bulk.finals import compute_finals, finals_of_points
 from thapsang.domain.billing.bulk.relieving import of_run, relieve
-from thapsang.domain.billing.queries.corrections import followers_of, links_of
+from thapsang.domain.billing.queries.corrections import followers_of, links_of, root_of
 from thapsang.domain.billing.types import (
     BillDetail,
     BillingError,
@@ -21,7 +21,6 @@ from thapsang.domain.billing.types import (
     UnknownBillError,
     bill_code,
 )
-from thapsang.domain.metering.types import BookPeriod
 from thapsang.domain.tariffs import queries as tariffs
 from thapsang.domain.tariffs.queries import UnreadablePolicyVersionError
 from thapsang.engines.rating import Reference, TariffBook
@@ -91,22 +90,24 @@ def _what(link: LinkView | None, later: tuple[LinkView, ...]) -> str:
 def _derived(detail: BillDetail, book: TariffBook, what: str, link: LinkView | None) -> list[str]:
     if what == "nothing":
         return []
-    bill = detail.bill
+    bill, root = detail.bill, root_of(bill_id=detail.bill.id)
     with bulk_connection() as read:
         number, day = bulk.book_of_point(read, point=bill.supply_point_id)
         if what == "month":
             points = pl.Series("point", [bill.supply_point_id], pl.Int64)
             looked = derive(
                 read, period=bill.period, book_id=number, reading_day=day, points=points,
-                version=_newest_version(detail, link),
+                version=_newest_version(detail, link), sequence=root % 10,
             )  # fmt: skip
             return _month_differences(looked.compared.rows, looked.compared.lines)
-        if link and link.kind == "final":
-            dates = BookPeriod(bill.start, bill.end)
-            computed = compute_final(
-                read, book=book, point=bill.supply_point_id, book_id=number, agreement_id=bill.agreement_id,
-                dates=dates,
-            )  # fmt: skip
+        if root % 10:
+            mine = finals_of_points(read, period=bill.period, points=pl.Series([bill.supply_point_id]))
+            computed = compute_finals(
+                read,
+                finals=mine.filter(pl.col("bill_id") == root),
+                books={bill.supply_point_id: number},
+                book=book,
+            )
         else:
             computed = compute(
                 read, book=book, period=bill.period, books={day: [number]}, only=bill.supply_point_id

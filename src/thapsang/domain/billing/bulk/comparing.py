@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from thapsang.domain.billing.bulk.computing import Computed
+from thapsang.domain.billing.bulk.computing import GIVEN, Computed
 from thapsang.domain.billing.bulk.standing import RELIEF, Standing
-from thapsang.engines.money import share
 
 LINE_KEY = ["kind", "tier", "band", "price", "start", "end"]
 _SUMS = ("kwh", "kvarh", "net", "vat", "total")
@@ -29,7 +28,7 @@ class Compared:
     estimated, vat_rate, code, detail, only, relief_total, bills (standing ids).
     lines: those that differ, of the rows: point, LINE_KEY, old_kwh, old_amount, new_kwh, new_amount, old_reference,
     new_reference. derived: all lines of the rows as derived. standing: what the rows stand against. same: months
-    that came out as billed.
+    that came out as billed. given: what reliefs take off what is derived (relieving.RELIEF).
     """
 
     rows: pl.DataFrame
@@ -37,6 +36,7 @@ class Compared:
     derived: pl.DataFrame
     standing: Standing
     same: int
+    given: pl.DataFrame
 
     def digest(self) -> str:
         """Return the SHA-256 of what issuing this would come to: of the months that can be corrected."""
@@ -48,18 +48,25 @@ class Compared:
 
 
 def compare(
-    *, points: pl.Series, computed: Computed, standing: Standing, references: References, version: int
+    *,
+    points: pl.Series,
+    computed: Computed,
+    standing: Standing,
+    references: References,
+    version: int,
+    sequence: int = 0,
 ) -> Compared:
-    """Set points' months as derived (`computed`) against what stands.
+    """Set points' months as derived (`computed`, relieved if they were) against what stands.
 
-    `version` is the policy version that rated `computed`, `references` those of other versions in its numbers.
+    `version` is the policy version that rated `computed`, `references` those of other versions in its numbers;
+    `sequence` that of the bills corrected, 0 for the regular ones.
     """
     wanted = pl.col("point").is_in(points.implode())
     derived = pl.DataFrame(computed.rated.lines).filter(wanted).with_columns(
         pl.col("kind", "band").cast(pl.String), pl.col("tier", "price", "reference", "line_no").cast(pl.Int64)
     )  # fmt: skip
     old_lines = _with_reference(standing, references, version)
-    rows = _figures(points, computed, standing)
+    rows = _figures(points, computed, standing, sequence)
     lines = _lines(old_lines, derived)
     rows = _codes(rows, computed, lines)
     differs = (
@@ -74,9 +81,15 @@ def compare(
     narrow = Standing(standing.bills.filter(kept), standing.lines, standing.reliefs)
     good = pl.col("point").is_in(wrong.filter(pl.col("code") == "")["point"].implode())
     return Compared(
-        wrong.sort("point"), lines.filter(good).sort("point", *LINE_KEY), derived.filter(good).sort("point", "line_no"),
-        narrow, len(points) - wrong.height,
+        wrong.sort("point"), lines.filter(good).sort("point", *LINE_KEY, "law"),
+        derived.filter(good).sort("point", "line_no"), narrow, len(points) - wrong.height, _given(computed, good),
     )  # fmt: skip
+
+
+def _given(computed: Computed, good: pl.Expr) -> pl.DataFrame:
+    if computed.given is None:
+        return pl.DataFrame(schema=GIVEN)
+    return computed.given.filter(good).with_columns(pl.col("programme", "rule").cast(pl.String))
 
 
 def _with_reference(standing: Standing, references: References, version: int) -> pl.DataFrame:
@@ -91,21 +104,20 @@ def _with_reference(standing: Standing, references: References, version: int) ->
         pairs, schema={"version": pl.Int64, "reference": pl.Int64, "told": pl.Int64}, orient="row"
     )
     found = lines.join(known, on=["version", "reference"], how="left", maintain_order="left")
-    own = pl.when(pl.col("version") == version).then("reference").otherwise("told")
+    # A relief's reference counts in its own book, the same however often the month is derived.
+    same = (pl.col("version") == version) | (pl.col("kind") == RELIEF)
+    own = pl.when(same).then("reference").otherwise("told")
     return found.with_columns(told=own)
 
 
-def _figures(points: pl.Series, computed: Computed, standing: Standing) -> pl.DataFrame:
+def _figures(points: pl.Series, computed: Computed, standing: Standing, sequence: int) -> pl.DataFrame:
     """Return one row a point: what stands (old_*), what is derived (new_*), and whose it is."""
     whole = standing.bills.filter(pl.col("kind").is_null() | (pl.col("kind") == "replaces"))
+    first = pl.col("id") // 10 * 10 + sequence
     regular = whole.sort("id").unique("point", keep="last", maintain_order=True).select(
-        "point", "run_id", "customer_id", "agreement_id", follows="id", of_bill=pl.col("id") // 10 * 10,
+        "point", "run_id", "customer_id", "agreement_id", follows="id", of_bill=first,
+        relief_version="relief_version_id",
         old_start="start", old_end="end",
-    )  # fmt: skip
-    inner = (
-        standing.lines.filter(pl.col("kind") == RELIEF)
-        .join(standing.bills.select("point", bill_id="id"), on="bill_id")
-        .group_by("point").agg(inner_relief=pl.col("amount").sum())
     )  # fmt: skip
     old = standing.bills.group_by("point").agg(
         *(pl.col(name).sum().alias(f"old_{name}") for name in _SUMS),
@@ -117,36 +129,35 @@ def _figures(points: pl.Series, computed: Computed, standing: Standing) -> pl.Da
     )  # fmt: skip
     owners = computed.owners.select("point", "account_id", owner="customer_id", agreed="agreement_id")
     rows = pl.DataFrame({"point": points.cast(pl.Int64)}).unique(maintain_order=True)
-    for table in (regular, old, new, owners, inner, standing.reliefs):
+    for table in (regular, old, new, owners, standing.reliefs):
         rows = rows.join(table, on="point", how="left", maintain_order="left")
-    rows = rows.with_columns(
-        pl.col("inner_relief", "relief_total").fill_null(0),
+    return rows.with_columns(
+        pl.col("relief_total").fill_null(0),
         estimated=pl.col("point").is_in(computed.estimated.implode()),
     )
-    return _keep_inner_relief(rows)
-
-
-def _keep_inner_relief(rows: pl.DataFrame) -> pl.DataFrame:
-    """Let reliefs that stand on the bill itself stand: they are in the net and under its VAT."""
-    net = pl.col("new_net") + pl.col("inner_relief")
-    vat = share(net, pl.col("vat_rate"))  # type: ignore[type-var]  # integer columns compute as integers do
-    touched = pl.col("inner_relief") != 0
-    rows = rows.with_columns(new_net=net, new_vat=pl.when(touched).then(vat).otherwise("new_vat"))
-    return rows.with_columns(new_total=pl.col("new_net") + pl.col("new_vat"))
 
 
 def _lines(old: pl.DataFrame, derived: pl.DataFrame) -> pl.DataFrame:
-    """Return the lines whose kWh or amount differ between what stands and what is derived; reliefs stand apart."""
-    before = old.filter(pl.col("kind") != RELIEF).group_by("point", *LINE_KEY).agg(
+    """Return the lines whose kWh or amount differ between what stands and what is derived.
+
+    Lines of reliefs have no price: `law`, their reference, tells one from another (0 for all other lines).
+    """
+    law = pl.when(pl.col("kind") == RELIEF).then("reference").otherwise(0)
+    key = ["point", *LINE_KEY, "law"]
+    before = old.with_columns(law=law).group_by(key).agg(
         old_kwh=pl.col("kwh").sum(), old_amount=pl.col("amount").sum(),
         old_reference=pl.col("told").first(), lost=pl.col("told").is_null().any(),
     )  # fmt: skip
-    after = derived.group_by("point", *LINE_KEY).agg(
-        new_kwh=pl.col("kwh").sum(),
-        new_amount=pl.col("amount").sum(),
-        new_reference=pl.col("reference").first(),
+    after = (
+        derived.with_columns(law=law)
+        .group_by(key)
+        .agg(
+            new_kwh=pl.col("kwh").sum(),
+            new_amount=pl.col("amount").sum(),
+            new_reference=pl.col("reference").first(),
+        )
     )
-    both = before.join(after, on=["point", *LINE_KEY], how="full", coalesce=True)
+    both = before.join(after, on=key, how="full", coalesce=True)
     both = both.with_columns(
         pl.col("old_kwh", "old_amount", "new_kwh", "new_amount").fill_null(0),
         pl.col("lost").fill_null(value=False),
@@ -167,7 +178,6 @@ def _codes(rows: pl.DataFrame, computed: Computed, lines: pl.DataFrame) -> pl.Da
         .when((pl.col("owner") != pl.col("customer_id")) | (pl.col("agreed") != pl.col("agreement_id")))
         .then(pl.lit("customer-changed"))
         .when(moved).then(pl.lit("period-moved"))
-        .when(pl.col("new_net") < 0).then(pl.lit("relief-over-bill"))
         .otherwise(pl.lit(""))
     )  # fmt: skip
     figures = [f"{when}_{name}" for when in ("old", "new") for name in _SUMS]
@@ -182,7 +192,6 @@ def _only(rows: pl.DataFrame, lines: pl.DataFrame) -> pl.Expr:
     rate = rate | (pl.col("old_rates").list.first() != pl.col("vat_rate"))
     return (
         pl.when(pl.col("code") != "").then(pl.lit(""))
-        .when(pl.col("inner_relief") != 0).then(pl.lit("adjust"))
         .when(rate.fill_null(value=False) | pl.col("point").is_in(lost.implode())).then(pl.lit("replace"))
         .otherwise(pl.lit(""))
     )  # fmt: skip

@@ -32,6 +32,11 @@ TERMS = (
     "point", "start", "end", "category", "voltage", "household_quarters", "time_of_use", "reactive_charged",
 )  # fmt: skip
 PROBLEM = {"point": pl.Int64, "code": pl.String, "detail": pl.String}
+GIVEN = {
+    "point": pl.Int64, "programme": pl.String, "rule": pl.String, "kwh": pl.Int64, "amount": pl.Int64,
+    "vat": pl.Int64, "cash": pl.Int64, "reference": pl.Int16,
+}  # fmt: skip
+"""What a relief's rule gives a point: đồng on the bill before VAT, its VAT, or cash."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ class Computed:
 
     points: point, book_id. owners: point, customer_id, agreement_id, account_id of the last stretch of
     terms. estimated: the points with an estimated reading. exceptions: point, code,
-    detail (JSON text), one a point. terms: those rated with. given: what reliefs took off (relieving.RELIEF), if any.
+    detail (JSON text), one a point. terms: those rated with. given: what reliefs took off (GIVEN), if any.
     """
 
     points: pl.DataFrame

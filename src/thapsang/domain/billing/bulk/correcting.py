@@ -10,10 +10,12 @@ import pyarrow as pa
 
 from thapsang.domain.billing.bulk.adjusting import LAST_SEQUENCE
 from thapsang.domain.billing.bulk.comparing import Compared
+from thapsang.domain.billing.bulk.standing import RELIEF
 from thapsang.domain.billing.bulk.tables import BILL, LINE, LINKS_AND_TARIFFS
 from thapsang.domain.billing.types import PERIOD_FACTOR, BillingError, yymm
 
 _SUMS = ("kwh", "kvarh", "net", "vat", "total")
+_NONE = pl.DataFrame(schema={"was": pl.Int64, "made": pl.Int64})
 
 
 @dataclass(frozen=True)
@@ -21,13 +23,14 @@ class Made:
     """Later bills ready to be written.
 
     bills: columns of BILL, `point`, `account_id`, `book` order of number; lines: LINE; links: LINKS_AND_TARIFFS
-    without origin; main: of_bill and the bill that sets it right.
+    without origin; main: of_bill and the bill that sets it right. cancels: `was` cancelled by `made`.
     """
 
     bills: pl.DataFrame
     lines: pl.DataFrame
     links: pl.DataFrame
     main: pl.DataFrame
+    cancels: pl.DataFrame
 
     def bill_table(self) -> pa.Table:
         """Return the bills as their table takes them."""
@@ -61,11 +64,13 @@ def adjusting(
         **{name: pl.col(f"new_{name}") - pl.col(f"old_{name}") for name in _SUMS},
     )  # fmt: skip
     links = bills.select(
-        bill_id="id", of_bill_id="follows", kind=pl.lit("adjusts"), relief_version_id=pl.lit(None, pl.Int64),
+        bill_id="id", of_bill_id="follows", kind=pl.lit("adjusts"), relief_version_id="relief_version",
         policy_version_id=pl.lit(version, pl.Int64),
     )  # fmt: skip
     lines = _difference_lines(compared.lines).join(bills.select("point", bill_id="id"), on="point")
-    return Made(_dated(bills, issued_on, due_on), _numbered(lines), links, bills.select("of_bill", made="id"))
+    return Made(
+        _dated(bills, issued_on, due_on), _numbered(lines), links, bills.select("of_bill", made="id"), _NONE
+    )
 
 
 def replacing(
@@ -94,7 +99,7 @@ def replacing(
         cancels.select(bill_id="id", of_bill_id="was", kind=pl.lit("cancels"),
                        relief_version_id="relief_version_id", policy_version_id="version"),
         fresh.select(bill_id="id", of_bill_id="follows", kind=pl.lit("replaces"),
-                     relief_version_id=pl.lit(None, pl.Int64), policy_version_id=pl.lit(version, pl.Int64)),
+                     relief_version_id="relief_version", policy_version_id=pl.lit(version, pl.Int64)),
     ]  # fmt: skip
     taken = compared.standing.lines.join(
         cancels.select(bill_id="was", number="id", point="point"), on="bill_id"
@@ -104,16 +109,17 @@ def replacing(
     names = LINE.names
     bills = pl.concat([_dated(part, issued_on, due_on) for part in (cancels, fresh)]).sort("id")
     lines = pl.concat([part.select(pl.col(name) for name in names) for part in (taken, given)])
-    return Made(bills, lines.sort("bill_id", "line_no"), pl.concat(links), fresh.select("of_bill", made="id"))
+    return Made(bills, lines.sort("bill_id", "line_no"), pl.concat(links), fresh.select("of_bill", made="id"),
+                cancels.select("was", made="id"))  # fmt: skip
 
 
 def _good(compared: Compared, how: str) -> pl.DataFrame:
     good = compared.rows.filter(pl.col("code") == "")
     barred = good.filter(~pl.col("only").is_in(["", how]))["point"].head(5).to_list()
     if barred:
-        other = "replace" if how == "adjust" else "adjust"
-        why = "their VAT rate or law differs" if how == "adjust" else "a relief stands on the bill itself"
-        raise BillingError(f"Supply points {barred}: {why}; issue this correction with `{other}`.")
+        raise BillingError(
+            f"Supply points {barred}: their VAT rate or law differs; issue this correction with `replace`."
+        )
     return good
 
 
@@ -143,5 +149,7 @@ def _difference_lines(lines: pl.DataFrame) -> pl.DataFrame:
 
 
 def _numbered(lines: pl.DataFrame) -> pl.DataFrame:
-    ordered = lines.sort("bill_id", "start", "kind", "tier", "band", "order", "price")
+    ordered = lines.sort(
+        "bill_id", "start", pl.col("kind") == RELIEF, "kind", "tier", "band", "order", "price", "reference"
+    )
     return ordered.with_columns(line_no=pl.int_range(1, pl.len() + 1).over("bill_id"))

@@ -9,7 +9,9 @@ from datetime import date
 import polars as pl
 
 from thapsang.domain.billing.bulk.comparing import Compared, compare
-from thapsang.domain.billing.bulk.computing import compute
+from thapsang.domain.billing.bulk.computing import Computed, compute
+from thapsang.domain.billing.bulk.finals import compute_finals, finals_of_points
+from thapsang.domain.billing.bulk.relieving import of_run, relieve
 from thapsang.domain.billing.bulk.standing import standing
 from thapsang.domain.billing.queries.runs import run as run_of
 from thapsang.domain.billing.types import BillingError, PeriodError
@@ -21,33 +23,47 @@ from thapsang.kit.bulk.copy import Link
 
 @dataclass(frozen=True)
 class Looked:
-    """A month and book looked at: what was compared, and the policy version that rated it."""
+    """A month and book looked at: what was compared, and the policy version that rated it.
+
+    `sequence` is 0 for the regular bills, else that of the final bills looked at.
+    """
 
     period: date
     book_id: int
     version: int
     run_id: int
     compared: Compared
+    sequence: int = 0
 
     @property
     def key(self) -> str:
         """The name of this unit among a correction's digests."""
-        return unit_key(self.period, self.book_id)
+        return unit_key(self.period, self.book_id, self.sequence)
 
 
-def unit_key(period: date, book_id: int) -> str:
-    """Return the name of a month and book among a correction's digests: 2026-10:17."""
-    return f"{period:%Y-%m}:{book_id}"
+def unit_key(period: date, book_id: int, sequence: int = 0) -> str:
+    """Return the name of a unit among a correction's digests: 2026-10:17, and :1 for final bills of that sequence."""
+    return f"{period:%Y-%m}:{book_id}" + (f":{sequence}" if sequence else "")
 
 
 def derive(
-    link: Link, *, period: date, book_id: int, reading_day: int, points: pl.Series, version: int | None
+    link: Link,
+    *,
+    period: date,
+    book_id: int,
+    reading_day: int,
+    points: pl.Series,
+    version: int | None,
+    sequence: int = 0,
 ) -> Looked:
     """Derive a month of some points of one book again and compare it with what stands; writes nothing.
 
-    `version` is the policy version to rate with, None for the run's own. Raises PeriodError when the month was
-    never billed, BillingError when the version cannot be read by this release.
+    `version` is the policy version to rate with, None for the run's, or the final bill's, own. `sequence` is 0 for
+    regular bills, else that of final bills. Reliefs are taken off anew by the version each bill keeps. Raises
+    PeriodError when the month was never billed, BillingError when the version cannot be read by this release.
     """
+    if sequence:
+        return _finals(link, period, book_id, points, version, sequence)
     run = run_of(period=period)
     if run is None:
         raise PeriodError(
@@ -56,13 +72,52 @@ def derive(
     rating = version or run.policy_version_id
     book = _book(rating, period)
     computed = compute(link, book=book, period=period, books={reading_day: [book_id]})
-    stands = standing(link, period=period, points=points)
+    law = of_run(run, book)
+    computed = relieve(link, computed, law, again=True) if law else computed
+    points = _not_only_final(link, period, points, computed)
+    return Looked(
+        period, book_id, rating, run.id, _set_against(link, period, points, computed, book, rating, 0)
+    )
+
+
+def _not_only_final(link: Link, period: date, points: pl.Series, computed: Computed) -> pl.Series:
+    """Leave out points that have a final bill and nobody after it: they have no regular bill to correct."""
+    left = finals_of_points(link, period=period, points=points)["point"]
+    idle = left.filter(~left.is_in(pl.Series(computed.rated.bills["point"]).implode()))
+    return points.filter(~points.is_in(idle.implode()))
+
+
+def _finals(
+    link: Link, period: date, book_id: int, points: pl.Series, version: int | None, sequence: int
+) -> Looked:
+    """Derive final bills of one sequence again, by the tariffs of the first of them unless others are asked for."""
+    finals = finals_of_points(link, period=period, points=points).filter(pl.col("sequence") == sequence)
+    if finals.is_empty():
+        raise PeriodError(f"{period:%Y-%m}: these supply points have no final bill {sequence}: preview anew.")
+    rating = version or int(finals["policy_version"][0])
+    book = _book(rating, period)
+    computed = compute_finals(
+        link, finals=finals, books=dict.fromkeys(finals["point"].to_list(), book_id), book=book
+    )
+    found = _set_against(link, period, finals["point"], computed, book, rating, sequence)
+    return Looked(period, book_id, rating, 0, found, sequence)
+
+
+def _set_against(
+    link: Link,
+    period: date,
+    points: pl.Series,
+    computed: Computed,
+    book: TariffBook,
+    rating: int,
+    sequence: int,
+) -> Compared:
+    stands = standing(link, period=period, points=points, sequence=sequence)
     others = set(stands.bills["version"].unique().to_list()) - {rating}
-    found = compare(
-        points=points, computed=computed, standing=stands, version=rating,
+    return compare(
+        points=points, computed=computed, standing=stands, version=rating, sequence=sequence,
         references={other: _translated(other, book) for other in others},
     )  # fmt: skip
-    return Looked(period, book_id, rating, run.id, found)
 
 
 def _book(version: int, period: date) -> TariffBook:

@@ -11,7 +11,7 @@ import polars as pl
 import pyarrow as pa
 from django.utils import timezone
 
-from thapsang.domain.billing.bulk.computing import Computed
+from thapsang.domain.billing.bulk.computing import GIVEN, Computed
 from thapsang.domain.billing.bulk.standing import RELIEF as RELIEF_LINE
 from thapsang.domain.billing.types import PERIOD_FACTOR, RunView, month_after, month_before, yymm
 from thapsang.domain.customers import bulk as customers
@@ -22,11 +22,7 @@ from thapsang.engines.rating import LINES, TariffBook
 from thapsang.engines.relief import FACTS, BilledMonth, BilledRelief, Facts, ReliefBook, facts_of
 from thapsang.kit.bulk.copy import Link
 
-RELIEF = {
-    "point": pl.Int64, "programme": pl.String, "rule": pl.String, "kwh": pl.Int64, "amount": pl.Int64,
-    "vat": pl.Int64, "cash": pl.Int64, "reference": pl.Int16,
-}  # fmt: skip
-"""What a rule gives a point: đồng on the bill before VAT, its VAT, or cash."""
+RELIEF = GIVEN
 
 
 @dataclass(frozen=True)

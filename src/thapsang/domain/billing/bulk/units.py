@@ -20,7 +20,7 @@ _MEMBER = {
 _CLAIM = """
 SELECT of_bill_id FROM billing_correctionbill
 WHERE correction_id = {correction} AND book_id = {book} AND code = '' AND issued_at IS NULL
-  AND of_bill_id BETWEEN {low} AND {high} ORDER BY of_bill_id {lock}
+  AND of_bill_id BETWEEN {low} AND {high} AND of_bill_id % 10 = {sequence} ORDER BY of_bill_id {lock}
 """
 _DONE = """
 UPDATE billing_correctionbill c SET made_bill_id = v.made, issued_at = '{at}'
@@ -52,23 +52,32 @@ def points_of_book_ids(link: Link, *, book_ids: list[int]) -> pl.DataFrame:
     return pl.DataFrame(fetch(link, _BOOKS.format(where=f"b.id IN ({listed})")), schema=_MEMBER)
 
 
-def unit_points(link: Link, *, correction_id: int, period: date, book_id: int) -> pl.Series:
+def unit_points(
+    link: Link, *, correction_id: int, period: date, book_id: int, sequence: int = 0
+) -> pl.Series:
     """Return the points of a month and book that are not issued yet, in order; nothing is locked."""
-    return _points_left(link, correction_id, period, book_id, "")
+    return _points_left(link, correction_id, period, book_id, sequence, "")
 
 
-def claim_unit(link: Link, *, correction_id: int, period: date, book_id: int) -> pl.Series:
+def claim_unit(link: Link, *, correction_id: int, period: date, book_id: int, sequence: int = 0) -> pl.Series:
     """Lock what is left to issue of a month and book until the transaction ends; return the points, in order.
 
     Empty when another process issued it meanwhile.
     """
-    return _points_left(link, correction_id, period, book_id, "FOR UPDATE")
+    return _points_left(link, correction_id, period, book_id, sequence, "FOR UPDATE")
 
 
-def _points_left(link: Link, correction_id: int, period: date, book_id: int, lock: str) -> pl.Series:
+def _points_left(
+    link: Link, correction_id: int, period: date, book_id: int, sequence: int, lock: str
+) -> pl.Series:
     low = yymm(period) * PERIOD_FACTOR
     sql = _CLAIM.format(
-        correction=int(correction_id), book=int(book_id), low=low, high=low + PERIOD_FACTOR - 1, lock=lock
+        correction=int(correction_id),
+        book=int(book_id),
+        low=low,
+        high=low + PERIOD_FACTOR - 1,
+        sequence=int(sequence),
+        lock=lock,
     )
     bills = pl.Series("point", fetch(link, sql)["of_bill_id"].to_pylist(), pl.Int64)
     return bills % PERIOD_FACTOR // 10

@@ -86,10 +86,14 @@ def _row(values: tuple[Any, ...]) -> CorrectionRow:
     return CorrectionRow(**named)
 
 
-def waiting_units(*, correction_id: int) -> list[tuple[date, int]]:
-    """Return month and reading book of what is not issued yet, the oldest month first."""
+def waiting_units(*, correction_id: int) -> list[tuple[date, int, int]]:
+    """Return month, reading book and sequence of what is not issued yet, the oldest month first.
+
+    The sequence is 0 for regular bills, else that of final bills.
+    """
     rows = CorrectionBill.objects.filter(correction_id=correction_id, code="", issued_at__isnull=True)
-    found = {(parts(bill).period, book) for bill, book in rows.values_list("of_bill_id", "book_id")}
+    pairs = [(parts(bill), book) for bill, book in rows.values_list("of_bill_id", "book_id")]
+    found = {(number.period, book, number.sequence) for number, book in pairs}
     return sorted(found)
 
 
@@ -131,3 +135,13 @@ def followers_of(*, bill_ids: Iterable[int]) -> dict[int, list[LinkView]]:
     for number in sorted(links):
         found.setdefault(links[number].of_bill_id or 0, []).append(links[number])
     return found
+
+
+def root_of(*, bill_id: int) -> int:
+    """Return the regular or final bill a bill follows, however many lie between; the bill itself without a link."""
+    seen = bill_id
+    while (
+        before := BillLink.objects.filter(bill_id=seen).values_list("of_bill_id", flat=True).first()
+    ) is not None:
+        seen = before
+    return seen

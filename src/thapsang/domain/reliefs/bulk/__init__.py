@@ -6,24 +6,27 @@ from thapsang.domain.reliefs.bulk.claims import (
     claim_books,
     fail_book,
     finish_book,
+    hold_book,
     hold_month,
 )
 from thapsang.domain.reliefs.bulk.facts import NO_EVIDENCE, evidence, uses
 from thapsang.domain.reliefs.bulk.grants import (
     GRANT,
+    bills_grants,
     carried,
     earlier,
     given_by_batches,
     granted_by,
     in_bills,
     insert_grants,
-    last_numbers,
+    standing_batches,
 )
 
 __all__ = [
     "GRANT",
     "NO_EVIDENCE",
     "ClaimedBook",
+    "bills_grants",
     "books_wait",
     "carried",
     "claim_books",
@@ -33,9 +36,10 @@ __all__ = [
     "finish_book",
     "given_by_batches",
     "granted_by",
+    "hold_book",
     "hold_month",
     "in_bills",
     "insert_grants",
-    "last_numbers",
+    "standing_batches",
     "uses",
 ]

@@ -50,8 +50,13 @@ def hold_month(link: Link, *, books: list[ClaimedBook]) -> None:
     What earlier batches gave can be trusted only under this lock: two that give at once would both see nothing.
     """
     for book in sorted(books, key=lambda one: one.book_id):
-        key = _LOCK_CLASS * 10**13 + (book.month.year * 12 + book.month.month) * 10**8 + book.book_id
-        execute(link, f"SELECT pg_advisory_xact_lock({key})")
+        hold_book(link, month=book.month, book_id=book.book_id)
+
+
+def hold_book(link: Link, *, month: date, book_id: int) -> None:
+    """Keep everybody else from granting in a reading book and month until the transaction ends."""
+    key = _LOCK_CLASS * 10**13 + (month.year * 12 + month.month) * 10**8 + book_id
+    execute(link, f"SELECT pg_advisory_xact_lock({key})")
 
 
 def finish_book(link: Link, *, book: ClaimedBook, sums: dict[str, int], at: datetime) -> None:

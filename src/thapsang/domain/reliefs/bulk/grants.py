@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import polars as pl
 import pyarrow as pa
 
@@ -71,14 +73,14 @@ def given_by_batches(link: Link, *, low: int, high: int) -> pl.DataFrame:
     return pl.DataFrame(fetch(link, sql), schema={"bill_id": pl.Int64, "programme": pl.String})
 
 
-def last_numbers(link: Link, *, batch_id: int, low: int, high: int) -> pl.DataFrame:
-    """Return `bill_id` and the last `line_no` of the grants a standing batch made for bills `low` to `high`."""
+def bills_grants(link: Link, *, bills: pl.Series) -> pl.DataFrame:
+    """Return all grants (GRANT) these regular or final bills of one month gave themselves, corrections included."""
+    listed = ",".join(map(str, bills.to_list()))
     sql = (
-        "SELECT bill_id, max(line_no)::bigint AS line_no FROM reliefs_grant "  # noqa: S608 - integers
-        f"WHERE bill_id BETWEEN {int(low)} AND {int(high)} AND batch_id = {int(batch_id)} AND phase = {IN_BILLS} "
-        "GROUP BY 1"
+        f"SELECT {', '.join(GRANT.names)} FROM reliefs_grant WHERE bill_id = ANY('{{{listed}}}'::bigint[]) "  # noqa: S608
+        f"AND phase = {IN_BILLS} ORDER BY bill_id, line_no"
     )
-    return pl.DataFrame(fetch(link, sql), schema={"bill_id": pl.Int64, "line_no": pl.Int64})
+    return pl.DataFrame(fetch(link, sql), schema=pl.DataFrame(GRANT.empty_table()).schema)
 
 
 def granted_by(link: Link, *, batch_id: int, phase: int, low: int, high: int) -> pl.DataFrame:
@@ -88,3 +90,12 @@ def granted_by(link: Link, *, batch_id: int, phase: int, low: int, high: int) ->
         f"AND batch_id = {int(batch_id)} AND phase = {int(phase)} ORDER BY bill_id, line_no"
     )
     return pl.DataFrame(fetch(link, sql), schema=pl.DataFrame(GRANT.empty_table()).schema)
+
+
+def standing_batches(link: Link, *, month: date) -> pl.DataFrame:
+    """Return `version_id` and `batch_id` of the batches a month's bills grant under themselves."""
+    sql = (
+        "SELECT version_id, id AS batch_id FROM reliefs_batch "  # noqa: S608 - a date
+        f"WHERE status = 'standing' AND months = ARRAY['{month:%Y-%m-%d}'::date]"
+    )
+    return pl.DataFrame(fetch(link, sql), schema={"version_id": pl.Int64, "batch_id": pl.Int64})

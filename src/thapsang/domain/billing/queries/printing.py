@@ -1,0 +1,40 @@
+"""Bills of many points with their lines at once, for those who print or send a month."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from itertools import groupby
+
+from django.db import connection
+
+from thapsang.domain.billing.queries.bills import BILL_COLUMNS, bill_view
+from thapsang.domain.billing.types import PERIOD_FACTOR, BillDetail, LineView, yymm
+
+_BILLS = f"""
+SELECT CASE WHEN b.id %% 10 = 0 THEN r.policy_version_id ELSE coalesce(
+           (SELECT policy_version_id FROM billing_billlink WHERE bill_id = b.id),
+           (SELECT policy_version_id FROM billing_finalbill WHERE bill_id = b.id), r.policy_version_id) END,
+       {BILL_COLUMNS}
+FROM unnest(%(points)s::bigint[]) AS p(id)
+JOIN billing_bill b ON b.id BETWEEN %(month)s + p.id * 10 AND %(month)s + p.id * 10 + 9
+JOIN billing_billrun r ON r.id = b.run_id ORDER BY b.id
+"""  # noqa: S608 - only our own column names
+_LINES = """
+SELECT l.bill_id, l.kind, l.tier, l.band, l.kwh, l.price, l.amount, l.start, l."end", l.reference
+FROM unnest(%s::bigint[]) AS w(id) JOIN billing_billline l ON l.bill_id = w.id ORDER BY l.bill_id, l.line_no
+"""
+
+
+def details_of_points(*, period: date, points: Sequence[int]) -> list[BillDetail]:
+    """Return every bill of some points for a month, later ones included, in order of number, each with its lines.
+
+    Two statements, whatever the number of points.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_BILLS, {"points": list(points), "month": yymm(period) * PERIOD_FACTOR})
+        found = [(policy, bill_view(row)) for policy, *row in cursor.fetchall()]
+        cursor.execute(_LINES, [[bill.id for _, bill in found]])
+        groups = groupby(cursor.fetchall(), key=lambda row: int(row[0]))
+        lines = {number: [LineView(*row[1:]) for row in rows] for number, rows in groups}
+    return [BillDetail(bill, lines.get(bill.id, []), policy) for policy, bill in found]
