@@ -70,7 +70,7 @@ def _first_sheet(parts: zipfile.ZipFile) -> tuple[str, bool]:
         files = {one.get("Id"): one.get("Target", "") for one in _part(parts, "xl/_rels/workbook.xml.rels")}
         settings = book.find(f"{_ANY}workbookPr")
         from_1904 = settings is not None and settings.get("date1904") in {"1", "true"}
-        for sheet in book.iter(f"{_ANY}sheet"):
+        for sheet in book.iterfind(f".//{_ANY}sheet"):
             link = next((value for name, value in sheet.items() if name.endswith("}id")), "")
             file = posixpath.normpath(posixpath.join("/xl", files.get(link, ""))).lstrip("/")
             if file in names and sheet.get("state", "visible") == "visible":
@@ -82,13 +82,13 @@ def _first_sheet(parts: zipfile.ZipFile) -> tuple[str, bool]:
 def _shared(parts: zipfile.ZipFile) -> list[str]:
     if "xl/sharedStrings.xml" not in parts.namelist():
         return []
-    return [_text(item) for item in _part(parts, "xl/sharedStrings.xml").iter(f"{_ANY}si")]
+    return [_text(item) for item in _part(parts, "xl/sharedStrings.xml").iterfind(f".//{_ANY}si")]
 
 
 def _text(item: ElementTree.Element) -> str:
     """Return a text, plain or in runs of different looks, without the readings that stand above East Asian words."""
     runs = [part for part in item if not part.tag.endswith("}rPh")]
-    return "".join(part.text or "" for run in runs for part in run.iter(f"{_ANY}t"))
+    return "".join(part.text or "" for run in runs for part in run.iter() if part.tag.endswith("}t"))
 
 
 def _day_styles(parts: zipfile.ZipFile) -> frozenset[int]:
@@ -98,7 +98,7 @@ def _day_styles(parts: zipfile.ZipFile) -> frozenset[int]:
     styles = _part(parts, "xl/styles.xml")
     own = {
         int(one.get("numFmtId", "0"))
-        for one in styles.iter(f"{_ANY}numFmt")
+        for one in styles.iterfind(f".//{_ANY}numFmt")
         if re.search("[dy]", _NOT_DAYS.sub("", one.get("formatCode", "")).lower())
     }
     cells = styles.find(f"{_ANY}cellXfs")
@@ -109,9 +109,9 @@ def _day_styles(parts: zipfile.ZipFile) -> frozenset[int]:
 def _rows(sheet: ElementTree.Element, book: _Book) -> Iterator[list[str]]:
     """Give the rows; those a spreadsheet left out because they are empty are given as empty."""
     given = 0
-    for row in sheet.iter(f"{_ANY}row"):
+    for row in sheet.iterfind(f".//{_ANY}row"):
         found: dict[int, str] = {}
-        for place, cell in enumerate(row.iter(f"{_ANY}c")):
+        for place, cell in enumerate(row.iterfind(f".//{_ANY}c")):
             value = _value(cell, book).strip()
             if value:
                 found[_column(cell.get("r", ""), place)] = value
