@@ -171,3 +171,128 @@ class Confirmation(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class RefundFile(models.Model):
+    """A file of refunds handed to the bank. Its bytes are written again from its requests; the hash holds them."""
+
+    privacy = Privacy(basic=("made_name",), none=("message", "sha256"))
+
+    message = models.CharField(max_length=35, unique=True)
+    count = models.IntegerField()
+    total = models.BigIntegerField()
+    sha256 = models.CharField(max_length=64)
+    execute_on = models.DateField()
+    made_by = models.BigIntegerField(null=True)
+    made_name = models.CharField(max_length=150)
+    made_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(count__gt=0) & models.Q(total__gt=0), name="refund_file_pays"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class RefundRequest(models.Model):
+    """Credit to be paid back: asked, approved by somebody else, sent to the bank, paid or returned (docs/adr/0025).
+
+    When it is sent, the payments that made the credit are allocated to it under the number `-id`.
+    """
+
+    privacy = Privacy(
+        basic=("asked_name", "decided_name", "account_tail"),
+        sensitive=("holder_cipher", "account_cipher"),
+        none=(
+            "reference",
+            "bank",
+            "status",
+            "reason",
+            "decision",
+            "problem",
+            "bank_reference",
+            "why_returned",
+        ),
+        encrypted={"holder_cipher": "bank-holder", "account_cipher": "bank-account"},
+    )
+
+    reference = models.CharField(max_length=20, unique=True)
+    customer = models.ForeignKey("customers.Customer", on_delete=models.PROTECT, related_name="+")
+    amount = models.BigIntegerField()
+    bank = models.CharField(max_length=6)
+    """The bank's number (NAPAS BIN)."""
+    holder_cipher = models.BinaryField(editable=False)
+    account_cipher = models.BinaryField(editable=False)
+    account_tail = models.CharField(max_length=4)
+    """The last digits, to know the account by."""
+    status = models.CharField(
+        max_length=10,
+        default="asked",
+        choices=[
+            ("asked", "chờ duyệt"), ("approved", "đã duyệt"), ("rejected", "không duyệt"), ("withdrawn", "đã rút"),
+            ("sent", "đã gửi ngân hàng"), ("paid", "đã chuyển"), ("returned", "bị trả lại"),
+        ],
+    )  # fmt: skip
+    reason = models.CharField(max_length=300, blank=True)
+    by_customer = models.BooleanField()
+    asked_by = models.BigIntegerField(null=True)
+    asked_name = models.CharField(max_length=150)
+    asked_at = models.DateTimeField()
+    decided_by = models.BigIntegerField(null=True, blank=True)
+    decided_name = models.CharField(max_length=150, blank=True)
+    decided_at = models.DateTimeField(null=True, blank=True)
+    decision = models.CharField(max_length=300, blank=True)
+    """Why it was approved, rejected or withdrawn."""
+    problem = models.CharField(max_length=20, blank=True)
+    """Why the last file left it out: `credit-used`."""
+    file = models.ForeignKey(RefundFile, null=True, on_delete=models.PROTECT, related_name="requests")
+    sent_at = models.DateTimeField(null=True, blank=True)
+    paid_at = models.DateTimeField(null=True, blank=True)
+    bank_reference = models.CharField(max_length=80, blank=True)
+    returned_at = models.DateTimeField(null=True, blank=True)
+    why_returned = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["status", "id"], name="refund_queue"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(amount__gt=0), name="refund_positive"),
+            models.CheckConstraint(
+                condition=models.Q(status__in=["asked", "rejected", "withdrawn"])
+                | ~models.Q(decided_name="") & models.Q(decided_at__isnull=False),
+                name="refund_approved",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(status__in=["asked", "rejected", "withdrawn"])
+                | ~models.Q(decided_name=models.F("asked_name")),
+                name="refund_four_eyes",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(
+                    status__in=["sent", "paid", "returned"], file__isnull=False, sent_at__isnull=False
+                )
+                | models.Q(file__isnull=True, sent_at__isnull=True)
+                & ~models.Q(status__in=["sent", "paid", "returned"]),
+                name="refund_sent_in_a_file",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(status="paid") | models.Q(paid_at__isnull=False), name="refund_paid_when"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(status="returned") | models.Q(returned_at__isnull=False),
+                name="refund_returned_when",
+            ),
+            models.UniqueConstraint(
+                fields=["customer"],
+                condition=models.Q(status__in=["asked", "approved"]),
+                name="refund_one_open",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference

@@ -118,11 +118,13 @@ class PaymentView:
     allocations: tuple[tuple[int, int], ...]
     """(bill number, đồng), oldest bill first."""
     intent: str = ""
+    refunded: int = 0
+    """Đồng of this payment that were paid back."""
 
     @property
     def credit(self) -> int:
         """Đồng of this payment that no bill has used."""
-        return self.amount - sum(amount for _, amount in self.allocations)
+        return self.amount - self.refunded - sum(amount for _, amount in self.allocations)
 
 
 @dataclass(frozen=True)

@@ -35,12 +35,14 @@ def _views(payments: QuerySet[Payment]) -> list[PaymentView]:
 
 
 def _view(payment: Payment) -> PaymentView:
-    parts = sorted((a.bill_id, a.amount) for a in payment.allocations.all())
+    given = sorted((a.bill_id, a.amount) for a in payment.allocations.all())
+    parts = [part for part in given if part[0] > 0]  # below zero stand refunds
     return PaymentView(
         receipt_code=payment.receipt_code, customer_id=payment.customer_id, amount=payment.amount,
         channel=payment.channel, provider=payment.provider, provider_reference=payment.provider_reference,
         paid_at=payment.paid_at, received_at=payment.received_at, allocations=tuple(parts),
         intent=payment.intent.reference if payment.intent else "",
+        refunded=sum(amount for number, amount in given if number < 0),
     )  # fmt: skip
 
 

@@ -65,6 +65,7 @@ def settled_up_to(*, after: int, before: datetime) -> int:
 def payments_of_block(*, number: int, after: int, since: datetime) -> list[PaymentFact]:
     """Return the payments of a block with numbers beyond `after` that were received since a moment."""
     block = Payment.objects.filter(id__gte=number * BLOCK, id__lt=(number + 1) * BLOCK, id__gt=after)
+    block = block.exclude(provider="refund")  # money of ours that came back: nobody is thanked for it
     names = ("id", "customer_id", "amount", "receipt_code")
     return [
         PaymentFact(*one) for one in block.filter(received_at__gte=since).order_by("id").values_list(*names)
