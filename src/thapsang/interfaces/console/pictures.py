@@ -36,3 +36,27 @@ def bar(value: int, of: int, kind: str = "") -> SafeString:
         '<rect class="ground" width="100" height="8"/><rect class="filled" width="{}" height="8"/></svg>',
         kind, min(share, 100),
     )  # fmt: skip
+
+
+def pair(before: int, after: int, of: int) -> SafeString:
+    """Draw two thin bars, what was and what is, each against `of`; the figures stand beside them in the page."""
+    widths = [round(100 * max(value, 0) / of, 2) if of > 0 else 0 for value in (before, after)]
+    return format_html(
+        '<svg class="pair" viewBox="0 0 100 14" preserveAspectRatio="none" aria-hidden="true">'
+        '<rect class="then" width="{}" height="6" rx="1"/><rect class="now" y="8" width="{}" height="6" rx="1"/></svg>',
+        *widths,
+    )
+
+
+def parts(*counts: int) -> SafeString:
+    """Draw one bar in parts: well, waiting, wrong, in this order; the figures stand beside it in the page."""
+    whole, drawn, left = sum(counts), [], 0.0
+    for kind, count in zip(("good", "due", "bad"), counts, strict=True):
+        width = round(100 * count / whole, 2) if whole else 0
+        drawn.append((kind, left, max(width, 1.5) if count else 0))
+        left += width
+    return format_html(
+        '<svg class="bar parts" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">'
+        '<rect class="ground" width="100" height="8"/>{}</svg>',
+        format_html_join("", '<rect class="{}" x="{}" width="{}" height="8"/>', drawn),
+    )

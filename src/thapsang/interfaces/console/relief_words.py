@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from django.utils.translation import gettext as _
@@ -82,15 +83,27 @@ def benefit(one: Benefit) -> str:
     }
 
 
-def finding(one: Finding, rule: Rule) -> dict[str, object]:
-    """Say one condition of `why`: its name, what it wants and what it met."""
+_ISO = re.compile(r"\b(\d{4})-(\d\d)-(\d\d)\b")
+
+
+def _plain(text: str, listed: Mapping[str, str]) -> str:
+    """Say codes of lists and uses by their names, and days as pages write them."""
+    told = [
+        listed.get(code, code) + (_(" (ngày %s)") % day if day else "")
+        for code, _on, day in (part.partition(" on ") for part in text.split(", "))
+    ]
+    return _ISO.sub(r"\3/\2/\1", ", ".join(told))
+
+
+def finding(one: Finding, rule: Rule, listed: Mapping[str, str]) -> dict[str, object]:
+    """Say one condition of `why`: its name, what it wants and what it met; `listed` names lists and uses."""
     names = {
         "valid": _("thời gian"), "category": _("mục đích sử dụng"), "voltage": _("cấp điện áp"), "use": _("dùng làm"),
         "not-use": _("không dùng làm"), "list": _("có tên trong"), "not-list": _("không có tên trong"),
         "above": _("trên mức"), "up-to": _("đến mức"), "first-of-programme": _("chưa được quy định trước"),
         "not-barred": _("không bị chương trình khác loại"), "applied": _("đủ căn cứ để áp dụng"),
     }  # fmt: skip
-    wanted, value = one.wanted, one.value
+    wanted, value = _plain(one.wanted, listed), _plain(one.value, listed)
     if one.name == "valid":
         wanted = valid(rule.valid)
     elif one.name == "category":

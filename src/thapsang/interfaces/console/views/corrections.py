@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -17,13 +17,16 @@ from thapsang.domain.billing.queries import corrections as queries
 from thapsang.domain.billing.types import (
     BillingError,
     CorrectionChangedError,
+    CorrectionRow,
     CorrectionView,
     FourEyesError,
     PeriodError,
     UnknownCorrectionError,
     bill_code,
     month_of,
+    parts,
 )
+from thapsang.domain.customers import queries as customers
 from thapsang.engines.rating import PolicyError
 from thapsang.interfaces.console.desks import BILLING_READERS, act, page
 from thapsang.interfaces.console.listing import EXPORT_MOST, PAGE, csv_file, wants_csv
@@ -66,7 +69,7 @@ def corrections(request: HttpRequest) -> HttpResponse:
 def new(request: HttpRequest) -> HttpResponseBase:
     """Ask for points or a book and months; keep what differs as a draft."""
     if request.method == "GET":
-        return _form(request, {})
+        return _form(request, {name: request.GET.get(name, "")[:4000] for name in ("points", "first")})
     typed = {
         name: request.POST.get(name, "").strip()
         for name in ("points", "book", "first", "last", "reason", "document")
@@ -126,7 +129,10 @@ def _page(request: HttpRequest, found: CorrectionView, problem: str = "", status
     offset = _number(request.GET.get("from", ""))
     rows = queries.correction_rows(correction_id=found.id, limit=PAGE + 1, offset=offset)
     codes = {row.code for row in rows if row.code}
+    compared = [row for row in rows[:PAGE] if not row.code]
     values = {
+        "owners": _owners(rows[:PAGE]), "months": sorted({row.period for row in compared}),
+        "top": max((max(row.old_total, row.new_total) for row in compared), default=0),
         "found": found, "rows": rows[:PAGE], "status_word": STATUSES[found.status], "problem": problem,
         "codes": {code: CODES.get(code) or titles([code])[code] for code in codes},
         "made": {row.id: bill_code(row.made_bill_id) for row in rows if row.made_bill_id},
@@ -134,6 +140,17 @@ def _page(request: HttpRequest, found: CorrectionView, problem: str = "", status
         "mine": found.asked_by == request.user.pk,
     }  # fmt: skip
     return page(request, "console/correction.html", "corrections", values, status)
+
+
+def _owners(rows: Sequence[CorrectionRow]) -> dict[int, str]:
+    """Return whose page each row's bill stands on: the customer's code by the bill, where the register says so."""
+    found: dict[int, str] = {}
+    for period in {row.period for row in rows}:
+        points = {parts(row.of_bill_id).supply_point_id: row for row in rows if row.period == period}
+        for point in customers.supply_points(ids=points, on=period):
+            if points[point.id].customer_id in {None, point.customer_id}:
+                found[points[point.id].of_bill_id] = point.customer_code
+    return found
 
 
 def _file(found: CorrectionView) -> HttpResponse:

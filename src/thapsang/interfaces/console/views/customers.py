@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 from django.contrib import messages
@@ -23,7 +24,9 @@ from thapsang.domain.customers.types import CustomerView, InvalidValueError, Sea
 from thapsang.domain.metering import queries as metering
 from thapsang.domain.payments import queries as payments
 from thapsang.domain.payments.types import PaymentError
+from thapsang.domain.reliefs import queries as reliefs
 from thapsang.domain.tariffs import queries as tariffs
+from thapsang.interfaces.console import place_uses
 from thapsang.interfaces.console.desks import CUSTOMER_READERS, act, display_name, language, page
 from thapsang.interfaces.console.listing import csv_file
 from thapsang.interfaces.shared import bill_words, words
@@ -89,18 +92,25 @@ def customer(request: HttpRequest, code: str) -> HttpResponse:
     return _page(request, found)
 
 
+def customer_again(request: HttpRequest, code: str, **extra: Any) -> HttpResponse:
+    """Show a customer's page again with what was refused there, and why."""
+    return _page(request, _customer(code), status=422, **extra)
+
+
 def _page(request: HttpRequest, found: CustomerView, status: int = 200, **extra: Any) -> HttpResponse:
     today = timezone.localdate()
     points = customers.supply_points_of(customer_ids=[found.id], on=today)
     bills = billing.bills_of_customers(customer_ids=[found.id], limit=BILLS)
     owed = payments.outstanding(customer_id=found.id)
+    billed = place_uses.last_billed(bills)
     values = {
-        "customer": found, "points": [_point(point) for point in points], "owed": owed, "today": today,
+        "customer": found, "points": [_point(point, billed) for point in points], "owed": owed, "today": today,
         "bills": bills, "follows": _follows([bill.id for bill in bills]),
         "open": {due.bill_id: due.open for due in owed.dues},
         "payments": payments.payments_of(customer_id=found.id, limit=PAYMENTS), "channels": CHANNELS,
         "contacts": customers.contact_points(customer_id=found.id), "kinds": KINDS, "registers": REGISTERS,
-        "notes": customers.notes(customer_id=found.id), "slip": uuid.uuid4().hex, **extra,
+        "notes": customers.notes(customer_id=found.id), "slip": uuid.uuid4().hex,
+        "uses": place_uses.names(), **extra,
     }  # fmt: skip
     return page(request, "console/customer.html", "customers", values, status)
 
@@ -121,7 +131,7 @@ REGISTERS = {
 KINDS = {"phone": lazy("Điện thoại"), "email": lazy("E-mail"), "zalo": lazy("Zalo")}
 
 
-def _point(point: Any) -> dict[str, Any]:
+def _point(point: Any, billed: dict[int, date]) -> dict[str, Any]:
     months = metering.monthly_usage(supply_point_id=point.id, months=13, until=timezone.localdate())
     return {
         "point": point, "months": months, "usage": [month.kwh for month in months],
@@ -129,7 +139,8 @@ def _point(point: Any) -> dict[str, Any]:
         "top": max(months, key=lambda month: month.kwh, default=None),
         "meters": metering.meters(supply_point_id=point.id),
         "readings": metering.readings(supply_point_id=point.id, limit=READINGS),
-        "terms": customers.terms(agreement_id=point.agreement_id),
+        "terms": customers.terms(agreement_id=point.agreement_id), "last_billed": billed.get(point.id),
+        "uses": reliefs.uses_of(supply_point_id=point.id),
     }  # fmt: skip
 
 
@@ -188,6 +199,7 @@ def bill(request: HttpRequest, code: str, bill_code: str) -> HttpResponse:
     paid = payments.paid_of(bill_ids=[detail.bill.id])[detail.bill.id]
     later = billing_links.followers_of(bill_ids=[detail.bill.id]).get(detail.bill.id, [])
     values = {
+        **place_uses.beside_bill(detail.bill),
         "customer": found, "bill": detail.bill, "lines": detail.lines, "law": law, "paid": paid,
         "link": billing_links.links_of(bill_ids=[detail.bill.id]).get(detail.bill.id), "later": later,
         "follows": _follows([detail.bill.id, *(one.bill_id for one in later)]),

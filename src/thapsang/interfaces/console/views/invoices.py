@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpRe
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from thapsang.domain.billing.types import PeriodError, bill_code, month_before, month_of, parts
@@ -18,6 +20,7 @@ from thapsang.domain.invoices.queries.batches import pack as pack_of
 from thapsang.domain.invoices.types import (
     AuthorityRefusedError,
     AuthorityUnreachableError,
+    DaySheet,
     InvoicesError,
     InvoiceView,
 )
@@ -32,6 +35,15 @@ from thapsang.kit.files import operations as files
 from thapsang.kit.identity.access import allow
 
 STATES = ("numbered", "signed", "sent", "accepted", "rejected", "unanswered")
+STATE_WORDS = {
+    "numbered": lazy("đã đánh số"), "signed": lazy("đã ký"), "sent": lazy("đã gửi"), "waiting": lazy("chờ trả lời"),
+    "accepted": lazy("được cấp mã"), "rejected": lazy("bị từ chối"), "unanswered": lazy("không trả lời"),
+    "not sent": lazy("chưa gửi"), "not there": lazy("không có"),
+}  # fmt: skip
+MESSAGES = {
+    "ready": lazy("chờ gửi"), "received": lazy("chờ trả lời"), "answered": lazy("đã trả lời"),
+    "refused": lazy("bị trả lại cả thông điệp"), "given-up": lazy("thôi gửi"),
+}  # fmt: skip
 
 
 @allow(*INVOICE_READERS)
@@ -51,12 +63,23 @@ def months(request: HttpRequest) -> HttpResponseBase:
         )
         return csv_file("hoa-don-dien-tu", headers, cells)
     values = {
-        "rows": [(row, [row.statuses.get(state, 0) for state in STATES]) for row in rows],
+        "rows": [(row, _counts(row.statuses)) for row in rows], "message_words": MESSAGES,
         "key": key_state(at=timezone.now()), "stuck": queries.stuck_messages(),
         "rejected": len(queries.rejected()), "last": month_before(timezone.localdate()),
         "today": timezone.localdate(), "invented": queries.current_policy().invented,
     }  # fmt: skip
     return page(request, "console/invoices.html", "invoices", values)
+
+
+def _picture(sheet: DaySheet) -> tuple[int, int, int]:
+    """Return a day's well, waiting and wrong for its picture."""
+    return sheet.accepted, len(sheet.waiting), len(sheet.rejected) + len(sheet.unanswered)
+
+
+def _counts(statuses: Mapping[str, int]) -> list[int]:
+    """Return how many of a month wait, are accepted, rejected, unanswered; and the last two together."""
+    counts = [statuses.get(state, 0) for state in STATES]
+    return [sum(counts[:3]), *counts[3:], sum(counts[4:])]
 
 
 @allow(*INVOICE_READERS)
@@ -161,7 +184,8 @@ def day(request: HttpRequest, day: str) -> HttpResponse:
         rows += [(name, "unanswered", "") for name in sheet.unanswered]
         rows += [(name, ours, theirs) for name, ours, theirs in sheet.differences]
         return csv_file(f"doi-soat-{day}", (_("hóa đơn"), _("ở đây"), _("lý do, hoặc ở cơ quan thuế")), rows)
-    return page(request, "console/invoices_day.html", "invoices", {"sheet": sheet, "problem": problem})
+    values = {"sheet": sheet, "problem": problem, "state_words": STATE_WORDS, "picture": _picture(sheet)}
+    return page(request, "console/invoices_day.html", "invoices", values)
 
 
 @allow(*INVOICE_READERS)

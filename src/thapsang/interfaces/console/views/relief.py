@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from django.contrib import messages
@@ -15,7 +15,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from thapsang.domain.billing import queries as billing
-from thapsang.domain.customers.queries import matching
+from thapsang.domain.customers import queries as customers
+from thapsang.domain.customers.types import SupplyPointView
+from thapsang.domain.network import queries as network
 from thapsang.domain.reliefs import operations, queries
 from thapsang.domain.reliefs.types import ProgrammeView, ReliefError
 from thapsang.domain.tariffs import queries as tariffs
@@ -182,18 +184,32 @@ def evidence(request: HttpRequest) -> HttpResponseBase:
 def _evidence(request: HttpRequest, problem: str = "", status: int = 200) -> HttpResponseBase:
     waiting = queries.queue(limit=20)
     points = {one["point"] for row in waiting for one in row.candidates if "point" in one}
+    areas = {one.code: one.name for one in network.communes()}
+    known = {one.id: one for one in customers.supply_points(ids=points, on=timezone.localdate())}
     values = {
-        "lists": queries.lists(), "queue": [_queued(row) for row in waiting], "length": queries.queue_length(),
-        "codes": matching.supply_point_codes(ids=points), "problem": problem, "writes": writes(request),
+        "lists": queries.lists(), "queue": [_queued(row, known, areas) for row in waiting],
+        "length": queries.queue_length(), "problem": problem, "writes": writes(request),
         "names": {code: names[language()] for code, names in queries.list_names().items()},
         "kinds": queries.list_scopes(),
     }  # fmt: skip
     return page(request, "console/relief_evidence.html", "reliefs", values, status)
 
 
-def _queued(row: Any) -> dict[str, Any]:
+def _queued(row: Any, known: dict[int, SupplyPointView], areas: dict[str, str]) -> dict[str, Any]:
     shown = {name: value for name, value in row.given.items() if not name.startswith("_") and value}
-    return {"row": row, "given": shown, "candidates": list(enumerate(row.candidates))}
+    candidates = [_candidate(place, one, known, areas) for place, one in enumerate(row.candidates)]
+    return {"row": row, "given": shown, "candidates": candidates}
+
+
+def _candidate(
+    place: int, one: dict[str, Any], known: dict[int, SupplyPointView], areas: dict[str, str]
+) -> dict[str, Any]:
+    """Return whom or which commune a row may mean, as the register has it."""
+    point = known.get(one.get("point", 0))
+    holder = customers.customer(customer_id=point.customer_id) if point else None
+    area = str(one.get("area", ""))
+    name = holder.name if holder else areas.get(area, area)
+    return {"place": place, "score": one["score"], "point": point, "name": name}
 
 
 def _take_in(request: HttpRequest) -> HttpResponseBase:
@@ -206,7 +222,7 @@ def _take_in(request: HttpRequest) -> HttpResponseBase:
                 content=file.read(), file_name=file.name or "", code=request.POST.get("list", ""),
                 lists=queries.list_scopes(), authority=request.POST.get("authority", ""),
                 document=request.POST.get("document", ""), document_date=_day(request, "dated") or timezone.localdate(),
-                start=_day(request, "from"), end=_day(request, "until"), **act(request),
+                start=_day(request, "from"), end=_day_after(request, "until"), **act(request),
             )  # fmt: skip
     except ReliefError as error:
         return _evidence(request, problem=str(error), status=422)
@@ -217,6 +233,12 @@ def _take_in(request: HttpRequest) -> HttpResponseBase:
         request, _("Tệp này đã nhập rồi: không đổi gì.") if outcome.again else said, extra_tags="good"
     )
     return redirect("console:relief-evidence")
+
+
+def _day_after(request: HttpRequest, name: str) -> date | None:
+    """Return the day after the last one that counts, as periods are kept; people name the last one."""
+    last = _day(request, name)
+    return last + timedelta(days=1) if last else None
 
 
 def _day(request: HttpRequest, name: str) -> date | None:

@@ -88,23 +88,32 @@ def pictured(variants: list[dict[str, Any]]) -> dict[str, Any]:
             label=_("Số hóa đơn theo số tiền được giảm"),
         ) if bars else ""  # fmt: skip
         one["worth"] = one["total"]["amount"] + one["total"]["vat"] + one["total"]["cash"]
-    tables = {
-        name: _beside(variants, f"by_{key}", key)
-        for name, key in (("categories", "category"), ("teams", "team"), ("by_month", "month"))
-    }
+    tables = [
+        {"key": key, "title": title, "head": head, **_beside(variants, key, say)}
+        for key, title, head, say in (
+            ("category", _("Theo mục đích sử dụng"), _("Mục đích"), words.category),
+            ("month", _("Theo tháng"), _("Tháng"), _month_words),
+            ("team", _("Theo đội quản lý điện lực khu vực"), _("Đội"), str),
+        )
+    ]
     return {"variants": variants, "tables": tables, "top_worth": max(one["worth"] for one in variants)}
 
 
-def _beside(variants: list[dict[str, Any]], rows: str, key: str) -> dict[str, Any]:
+def _month_words(month: str) -> str:
+    return words.month(month_of(month))
+
+
+def _beside(variants: list[dict[str, Any]], key: str, say: Callable[[str], str]) -> dict[str, Any]:
+    rows = f"by_{key}"
     names = list(dict.fromkeys(row[key] for one in variants for row in one[rows]))
-    table = []
+    table: list[dict[str, Any]] = []
     for name in names:
-        cells = []
+        cells: list[dict[str, int]] = []
         for one in variants:
             row = next((row for row in one[rows] if row[key] == name), None)
             worth = row["amount"] + row["vat"] + row["cash"] if row else 0
             cells.append({"points": row["points"] if row else 0, "worth": worth})
-        table.append({"name": name, "cells": cells})
+        table.append({"name": say(name), "cells": cells})
     top = max([cell["worth"] for row in table for cell in row["cells"]], default=0)
     return {"rows": table, "top": top}
 
@@ -213,6 +222,7 @@ def why(request: HttpRequest, code: str, month: str) -> HttpResponse:
         values: dict[str, Any] = {"problem": str(error), "code": code, "period": None}
         return page(request, "console/relief_why.html", "reliefs", values, 422)
     tongue = language()
+    names = {code: named[tongue] for code, named in queries.list_names().items()}
     programmes = {one.code: getattr(one.name, tongue) for one in told.book.programmes}
     rules = {(one.code, rule.code): rule for one in told.book.programmes for rule in one.rules}
     shown = [(met, rules[met.programme, met.rule]) for met in told.why.rules]
@@ -221,7 +231,7 @@ def why(request: HttpRequest, code: str, month: str) -> HttpResponse:
         "rules": [
             {
                 "rule": met, "programme": programmes[met.programme], "name": getattr(rule.name, tongue),
-                "findings": [relief_words.finding(one, rule) for one in met.findings],
+                "findings": [relief_words.finding(one, rule, names) for one in met.findings],
             }
             for met, rule in sorted(shown, key=lambda pair: not pair[0].granted)
         ],
