@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection
 from django.db import transaction as django_transaction
+from lxml import etree
 
 from tests.factories import payments as make
 from thapsang.domain.ledger import queries as ledger
@@ -28,7 +29,7 @@ from thapsang.kit.db.transactions import transaction
 pytestmark = pytest.mark.django_db(transaction=True)
 
 AT = make.AT
-NS = {"p": transfers.pain001.NAMESPACE}
+NS = {"p": transfers.NAMESPACE}
 
 
 def overpaid(*bills: int, paid: int, serial: int = 1, place: Any = None) -> make.Debtor:
@@ -142,7 +143,8 @@ def test_the_file_is_read_by_another_parser_and_holds_what_was_approved() -> Non
     for number in numbers:
         approve(number)
     file, content = send()
-    assert transfers.faults(content) == []
+    schema = etree.XMLSchema(etree.parse(transfers.SCHEMA))
+    assert schema.validate(etree.fromstring(content)), schema.error_log
     root = ET.fromstring(content)
     assert [child.tag.split("}")[1] for child in root[0]] == ["GrpHdr", "PmtInf"]
     head, block = root[0]

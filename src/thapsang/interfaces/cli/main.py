@@ -37,6 +37,7 @@ GROUPS = {
     "readings": "readings:app",
     "customers": "customers:app",
     "payments": "payments:app",
+    "refunds": "refunds:app",
     "policy": "policy:app",
     "relief": "relief:app",
     "invoices": "invoices:app",

@@ -25,6 +25,7 @@ EVERYBODY = tuple(sorted(STAFF))
 CUSTOMER_READERS = (BILLING, CASHIER, SERVICE, AUDITOR)
 BILLING_READERS = (BILLING, AUDITOR)
 RELIEF_READERS = (BILLING, ADMINISTRATOR, AUDITOR)
+REFUND_READERS = (BILLING, CASHIER, AUDITOR)
 STORM_READERS = (BILLING, SERVICE, AUDITOR)
 INVOICE_READERS = (BILLING, AUDITOR, ADMINISTRATOR)
 
@@ -58,6 +59,7 @@ DESKS = (
     Desk("corrections", "console:corrections", _("Điều chỉnh"), "adjust", "d", frozenset(BILLING_READERS)),
     Desk("invoices", "console:invoices", _("Hóa đơn điện tử"), "file", "e", frozenset(INVOICE_READERS)),
     Desk("imports", "console:imports", _("Nhập chỉ số"), "inbox", "i", frozenset(BILLING_READERS)),
+    Desk("refunds", "console:refunds", _("Hoàn tiền"), "refund", "o", frozenset(REFUND_READERS)),
     Desk("storms", "console:storms", _("Mất điện diện rộng"), "storm", "m", frozenset(STORM_READERS)),
     Desk("audit", "console:audit", _("Nhật ký"), "book", "a", frozenset({AUDITOR})),
     Desk("staff", "console:staff", _("Nhân viên"), "key", "s", frozenset({ADMINISTRATOR})),

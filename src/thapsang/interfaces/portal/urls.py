@@ -13,6 +13,7 @@ from thapsang.interfaces.portal.views import (
     looking_up,
     paying,
     prices,
+    refunds,
     signing_in,
 )
 
@@ -30,6 +31,8 @@ urlpatterns = [
     path("home/", bills.home, name="home"),
     path("account/", account.account, name="account"),
     path("account/consents/", consents.consents, name="consents"),
+    path("account/refunds/", refunds.refunds, name="refunds"),
+    path("account/refunds/<int:number>/withdraw/", refunds.withdraw, name="refund-withdraw"),
     path("bills/", bills.bills, name="bills"),
     path("bills/<str:code>/", bills.bill, name="bill"),
     path("bills/<str:code>/pdf/", bills.pdf, name="bill-pdf"),

@@ -27,6 +27,7 @@ OURS = {
     "percent": '<path d="M19 5 5 19"/><circle cx="7" cy="7" r="2.5"/><circle cx="17" cy="17" r="2.5"/>',
     "adjust": '<path d="M12 4v10M7 9h10M7 20h10"/>',
     "storm": '<path d="M6 15a4 4 0 0 1 0-8 6 6 0 0 1 11-1 4.5 4.5 0 0 1 1 9"/><path d="m13 11-3 5h4l-3 5"/>',
+    "refund": '<path d="M4 9h11a5 5 0 0 1 0 10H9M8 5 4 9l4 4"/>',
     "eye": '<path d="M2 12s4-7 10-7 10 7 10 7-4 7-10 7-10-7-10-7z"/><circle cx="12" cy="12" r="3"/>',
 }
 
@@ -61,6 +62,14 @@ ACTIONS = {
     "customers.note-added": _("ghi chú"),
     "customers.contact-revealed": _("xem liên hệ"),
     "payments.collected": _("thu tiền mặt"),
+    "payments.refund-asked": _("đề nghị hoàn tiền"),
+    "payments.refund-approved": _("duyệt hoàn tiền"),
+    "payments.refund-rejected": _("không duyệt hoàn tiền"),
+    "payments.refund-withdrawn": _("rút đề nghị hoàn tiền"),
+    "payments.refunds-sent": _("gửi ngân hàng hoàn tiền"),
+    "payments.refund-paid": _("ngân hàng đã hoàn tiền"),
+    "payments.refund-returned": _("tiền hoàn bị trả lại"),
+    "payments.refund-file-taken": _("tải tệp hoàn tiền"),
     "billing.run-started": _("lập hóa đơn"),
     "billing.exception-assigned": _("giao việc"),
     "billing.exception-resolved": _("đóng việc"),

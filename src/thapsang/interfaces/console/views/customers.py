@@ -123,6 +123,7 @@ def _follows(numbers: list[int]) -> dict[int, str]:
 
 CHANNELS = {
     "gateway": lazy("thẻ, ví"), "bank": lazy("ngân hàng"), "counter": lazy("quầy"), "note": lazy("hóa đơn giảm"),
+    "returned": lazy("tiền hoàn bị trả lại"),
 }  # fmt: skip
 REGISTERS = {
     "total": lazy("tổng"), "normal": lazy("bình thường"), "peak": lazy("cao điểm"),

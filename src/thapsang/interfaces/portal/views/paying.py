@@ -169,4 +169,6 @@ def channel_name(channel: str) -> str:
         "gateway": gettext("Thẻ hoặc ví"),
         "bank": gettext("Chuyển khoản ngân hàng"),
         "counter": gettext("Quầy thu"),
+        "note": gettext("Hóa đơn giảm"),
+        "returned": gettext("Tiền hoàn bị trả lại"),
     }.get(channel, channel)
