@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 NAMES = [
-    "rating", "relief", "readings", "demo_load", "search", "bill_run", "payments", "portal", "einvoice",
+    "rating", "relief", "relief_journey", "readings", "demo_load", "search", "bill_run", "payments", "portal", "einvoice",
     "invoices",
 ]  # fmt: skip
 

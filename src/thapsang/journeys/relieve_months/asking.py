@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 import polars as pl
 import pyarrow as pa
 
 from thapsang.domain.billing import queries as billing
 from thapsang.domain.billing.bulk import issued
-from thapsang.domain.billing.types import UnknownBillError, bill_id
+from thapsang.domain.billing.types import UnknownBillError, bill_id, month_after
 from thapsang.domain.reliefs import bulk, queries
 from thapsang.domain.reliefs.types import GrantView
 from thapsang.domain.tariffs import queries as tariffs
@@ -57,7 +57,7 @@ def explain(*, supply_point_id: int, month: date) -> Explained:
         lines = issued.issued_lines(link, period=month, low=supply_point_id, high=supply_point_id)
         terms = terms_of_bills(link, bills)
         evidence = bulk.evidence(link)
-        uses = bulk.uses(link, on=bills["end"][0])
+        uses = bulk.uses(link, on=month_after(month) - timedelta(days=1))
     facts = places.rows.select("point", area="commune").join(uses, on="point", how="left")
     known = pa.array(list(book.lists), pa.string())
     found = why(

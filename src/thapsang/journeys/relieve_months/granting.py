@@ -1,6 +1,6 @@
 """A worker of a batch: claims reading books of a month, grants or takes back, commits; one transaction a claim.
 
-Two connections as in the bill run: psycopg claims, writes and commits; ADBC only reads what others committed.
+Two connections as in the bill run: one claims, writes and commits; the other only reads what others committed.
 """
 
 from __future__ import annotations
@@ -11,10 +11,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TypeAlias
 
-import adbc_driver_postgresql.dbapi as adbc
 import polars as pl
 import pyarrow as pa
-from adbc_driver_manager.dbapi import Connection
 
 from thapsang.domain.billing import bulk as billing
 from thapsang.domain.billing.bulk import issued
@@ -33,10 +31,11 @@ from thapsang.journeys.relieve_months.job import Job
 from thapsang.journeys.relieve_months.months import Month, Places, prepare, read_block
 from thapsang.journeys.relieve_months.shaping import Granted, difference, opposite, shape
 from thapsang.kit.bulk.claiming import Links, Queue, open_links, work_through
+from thapsang.kit.bulk.columns import ColumnReader
 from thapsang.kit.bulk.sharing import be_helper
 
 logger = logging.getLogger(__name__)
-Desk: TypeAlias = Links[Connection]
+Desk: TypeAlias = Links[ColumnReader]
 
 
 @dataclass
@@ -48,7 +47,7 @@ class _Batch:
     places: Places
     months: dict[date, Month] = field(default_factory=dict)
 
-    def month(self, link: Connection, period: date) -> Month:
+    def month(self, link: ColumnReader, period: date) -> Month:
         if period not in self.months:
             places = self.places if asks_areas(self.book) else None
             self.months[period] = prepare(link, period=period, book=self.book, places=places)
@@ -66,7 +65,7 @@ def work(
 
     A book that fails by itself is marked failed and does not stop the others. `orphaned` is asked between claims.
     """
-    with open_links(job.url, adbc.connect) as links:
+    with open_links(job.url, ColumnReader.connect) as links:
         batch = _Batch(job, book, Places.read(links.read))
         work_through(_queue(links, batch), links, after_group=after_claim, orphaned=orphaned)
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -20,10 +19,8 @@ from thapsang.domain.customers import bulk as customers
 from thapsang.domain.reliefs import bulk as reliefs
 from thapsang.domain.tariffs import queries as tariffs
 from thapsang.engines.rating import TariffBook
-from thapsang.engines.relief import BilledMonth, BilledRelief, Needs, ReliefBook, facts_of
-
-if TYPE_CHECKING:
-    from adbc_driver_manager.dbapi import Connection
+from thapsang.engines.relief import BilledMonth, BilledRelief, Facts, Needs, ReliefBook, facts_of
+from thapsang.kit.bulk.copy import Link
 
 TERMS = (
     "point", "start", "end", "category", "voltage", "household_quarters", "time_of_use", "reactive_charged",
@@ -35,11 +32,21 @@ class Places:
     """point, book_id and commune of every supply point, in order of point."""
 
     rows: pl.DataFrame
+    _made: list[tuple[ReliefBook, pl.DataFrame, pa.Table, Facts]] = field(default_factory=list)
 
     @classmethod
-    def read(cls, link: Connection, *, low: int = 0, high: int = 10**9 - 1) -> Places:
+    def read(cls, link: Link, *, low: int = 0, high: int = 10**9 - 1) -> Places:
         """Read the places of points `low` to `high`."""
         return cls(customers.places_of_points(link, low=low, high=high))
+
+    def facts(self, book: ReliefBook, uses: pl.DataFrame, evidence: pa.Table) -> Facts:
+        """Return the facts of all points; several months with the same uses and evidence share them."""
+        for other, had, seen, facts in self._made:
+            if other is book and had.equals(uses) and seen.equals(evidence):
+                return facts
+        made = facts_of(facts_table(self.rows, uses), known_evidence(evidence, book), book)
+        self._made.append((book, uses, evidence, made))
+        return made
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,7 @@ class Month:
     tariffs: TariffBook
 
 
-def prepare(link: Connection, *, period: date, book: ReliefBook, places: Places | None) -> Month:
+def prepare(link: Link, *, period: date, book: ReliefBook, places: Places | None) -> Month:
     """Make a billed month ready. `places` None: they are read as far as the rules need them.
 
     The bill month of the rules is the month billed, the invoice date the day its run began. Raises PeriodError when
@@ -69,12 +76,12 @@ def prepare(link: Connection, *, period: date, book: ReliefBook, places: Places 
     prices = tariffs.book_of(found[1])
     last = month_after(period) - timedelta(days=1)
     uses = reliefs.uses(link, on=last)
-    rows = places.rows if places else uses.select("point").with_columns(commune=pl.lit(None, pl.String))
-    table = facts_table(rows, uses)
+    if places is None:
+        places = Places(uses.select("point").with_columns(commune=pl.lit(None, pl.String)))
     engine = BilledMonth(
         prices,
         book,
-        facts_of(table, known_evidence(reliefs.evidence(link), book), book),
+        places.facts(book, uses, reliefs.evidence(link)),
         bill_month=period,
         invoice_date=timezone.localtime(run.started_at).date(),
     )
@@ -96,7 +103,7 @@ class Block:
 
 
 def read_block(
-    link: Connection,
+    link: Link,
     *,
     months: Sequence[Month],
     low: int,
@@ -104,9 +111,13 @@ def read_block(
     columns: tuple[str, ...] = issued.ESSENTIAL,
 ) -> Block:
     """Read the bills of points `low` to `high` of one month, for several books of reliefs at once."""
-    period = months[0].period
+    period, needs = months[0].period, [month.engine.needs for month in months]
+    rated_again = any(need.lines or need.again is None or len(need.again) for need in needs)
+    if not rated_again:  # reactive energy is asked for by those who rate again only
+        columns = tuple(name for name in columns if name != "kvarh")
     bills = issued.issued_bills(link, period=period, low=low, high=high, columns=columns)
-    needs = [month.engine.needs for month in months]
+    if not rated_again:
+        bills = bills.with_columns(kvarh=pl.lit(0, pl.Int64))
     again = _again(needs, bills["point"])
     terms = lines = None
     if any(need.lines for need in needs):
@@ -129,7 +140,7 @@ def _again(needs: Sequence[Needs], points: pl.Series) -> pl.Series | None:
     return points.filter(pl.Series(np.isin(points.to_numpy(), wanted))) if len(wanted) else points.head(0)
 
 
-def terms_of_bills(link: Connection, bills: pl.DataFrame) -> pa.Table:
+def terms_of_bills(link: Link, bills: pl.DataFrame) -> pa.Table:
     """Return the terms of bills' points, clipped to the days of each bill."""
     if bills.is_empty():
         return customers.terms_of_points(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import adbc_driver_postgresql.dbapi as adbc
+import numpy as np
 import polars as pl
 
 from thapsang.domain.customers.queries import matching
@@ -20,10 +21,9 @@ from thapsang.domain.tariffs import queries as tariffs
 from thapsang.engines.relief import ReliefBook
 from thapsang.journeys.relieve_months.months import Month, Places, prepare, read_block
 from thapsang.journeys.relieve_months.summing import Sums
-from thapsang.kit.bulk.copy import bulk_connection, url
-
-if TYPE_CHECKING:
-    from adbc_driver_manager.dbapi import Connection
+from thapsang.kit.bulk.columns import ColumnReader
+from thapsang.kit.bulk.copy import Link, url
+from thapsang.kit.bulk.joining import beside
 
 BLOCK_POINTS = 100_000
 """Points relieved at once: large enough for the engine, small enough to share between threads."""
@@ -68,7 +68,7 @@ def simulate(*, variants: Sequence[Variant], months: Sequence[date]) -> list[dic
     """
     if not months or not variants:
         raise ReliefError("A simulation needs months and programmes: give both.")
-    with bulk_connection() as link:
+    with closing(ColumnReader.connect(url())) as link:
         places = Places.read(link)
         plans = [
             [prepare(link, period=month, book=one.book, places=places) for one in variants]
@@ -106,14 +106,14 @@ def _shared_out(tasks: list[Task], variants: Sequence[Variant], teams: pl.DataFr
 
 def _work(address: str, waiting: Any, variants: Sequence[Variant], teams: pl.DataFrame) -> list[Sums]:
     sums = [Sums() for _ in variants]
-    with adbc.connect(address) as link:
+    with closing(ColumnReader.connect(address)) as link:
         for plan, low in waiting:
             _block(link, plan, low, variants, teams, sums)
     return sums
 
 
 def _block(
-    link: Connection,
+    link: Link,
     plan: list[Month],
     low: int,
     variants: Sequence[Variant],
@@ -122,9 +122,8 @@ def _block(
 ) -> None:
     high = low + BLOCK_POINTS - 1
     block = read_block(link, months=plan, low=low, high=high)
-    placed = block.bills.select("point", "category").join(
-        teams.filter(pl.col("point").is_between(low, high)), on="point", how="left", maintain_order="left"
-    )
+    here = teams.slice(*_range(teams["point"], low, high))
+    placed = beside(block.bills.select("point", "category"), here, on="point")
     for month, variant, mine in zip(plan, variants, sums, strict=True):
         relief, found = block.relieve(month, near=True)
         asked = relief.filter(pl.col("programme").is_in(list(variant.programmes)))
@@ -132,6 +131,12 @@ def _block(
         problems = found.problems.num_rows if found.problems else 0
         mine.add(month.period, asked, placed, missed, problems)
     link.rollback()
+
+
+def _range(points: pl.Series, low: int, high: int) -> tuple[int, int]:
+    """Return where points `low` to `high` begin in a column in ascending order, and how many there are."""
+    begin, end = np.searchsorted(points.to_numpy(), (low, high + 1))
+    return int(begin), int(end - begin)
 
 
 def _named(result: dict[str, Any]) -> dict[str, Any]:

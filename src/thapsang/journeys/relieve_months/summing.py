@@ -69,7 +69,7 @@ class Sums:
         return {
             "name": name,
             "bills": self.bills,
-            "customers": len(np.unique(np.concatenate(self.reached))) if self.reached else 0,
+            "customers": _different(self.reached),
             "total": _total(groups),
             "by_month": _by(groups, "month"),
             "by_category": _by(groups, "category"),
@@ -80,6 +80,16 @@ class Sums:
             "missed": _missed(self.missed),
             "unpriced": self.problems,
         }
+
+
+def _different(points: list[np.ndarray]) -> int:
+    """Return how many different points there are: they are numbered densely, so a mark each is enough."""
+    if not points:
+        return 0
+    seen = np.zeros(max((int(part.max()) for part in points if len(part)), default=0) + 1, np.bool_)
+    for part in points:
+        seen[part] = True
+    return int(np.count_nonzero(seen))
 
 
 def _concat(parts: list[pl.DataFrame]) -> pl.DataFrame:
