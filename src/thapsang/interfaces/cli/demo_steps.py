@@ -10,7 +10,7 @@ from rich.progress import Progress, TaskID
 
 from thapsang.domain.billing import queries as billing
 from thapsang.interfaces.cli import page_files
-from thapsang.journeys import load_demo, run_billing, settle_demo
+from thapsang.journeys import draft_programmes, load_demo, run_billing, settle_demo
 from thapsang.kit.bulk.copy import bulk_connection
 
 MONTHS = 13
@@ -22,6 +22,8 @@ def prepare(progress: Progress, customers: int) -> None:
         call_command("migrate", interactive=False, verbosity=0)
     loaded = _load_province(progress, customers)
     _make_bills(progress, months(loaded.last_reading))
+    with Step(progress, "Drafting the relief programmes"):
+        draft_programmes.draft_all(actor="demo", at=timezone.now())
     with Step(progress, "Collecting the pages' files"):
         page_files.collect()
 
