@@ -313,6 +313,13 @@ def check(url: str, confirmed: float) -> None:
         raise RuntimeError(f"{confirmed} answers, {payments} payments, ledger {balance}, customers {owed}.")
 
 
+def _transactions(url: str) -> int:
+    """How many transactions wrote confirmations."""
+    with psycopg.connect(url) as link:
+        found = link.execute("SELECT count(DISTINCT xmin::text) FROM payments_confirmation").fetchone()
+        return int(found[0]) if found else 0
+
+
 def run() -> Iterable[dict[str, object]]:
     """Measure; target: 1,500 confirmations a second through HTTP."""
     with database() as url:
@@ -334,12 +341,14 @@ def run() -> Iterable[dict[str, object]]:
             paid = load(port, bearer, first=int(warm["count"]) + CONNECTIONS)
             after = busy(server), busy(postgres)
             check(url, warm["count"] + paid["count"])
+            together = warm["count"] + paid["count"], _transactions(url)
         floor = straight(url)
     yield _row("payments.confirm_http", paid["rate"], "payments/s", floor,
                "the settling operation alone, 32 threads in two processes, no HTTP")  # fmt: skip
     yield _row("payments.confirm_http_of_hello", paid["rate"], "payments/s", hello["rate"],
                "an answer of the same server without database")  # fmt: skip
     yield _plain("payments.confirm_http_p95", paid["p95"], "ms")
+    yield _plain("payments.confirm_together", together[0] / together[1], "payments a transaction")
     yield _plain("payments.confirm_cpu_client", paid["cpu"], "us")
     for name, now, then in zip(("python", "postgresql"), after, before, strict=True):
         yield _plain(f"payments.confirm_cpu_{name}", (now - then) / paid["count"] * 1e6, "us")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -161,7 +161,7 @@ def confirm(
     response: HttpResponse,
     body: PaymentIn,
     idempotency_key: Annotated[str, Header(alias="Idempotency-Key", pattern=KEY)],
-) -> tuple[int, PaymentOut]:
+) -> tuple[int, dict[str, Any]]:
     """Record money received, once for each Idempotency-Key.
 
     The same key gives the same answer (with `Idempotent-Replayed: true`); another body under it is refused.
@@ -172,8 +172,8 @@ def confirm(
     return 201, answer
 
 
-def recorded(caller: Caller, body: PaymentIn, idempotency_key: str) -> tuple[bool, PaymentOut]:
-    """Record a payment; return whether the key had brought it before, and the answer. Raises ProblemError."""
+def recorded(caller: Caller, body: PaymentIn, idempotency_key: str) -> tuple[bool, dict[str, Any]]:
+    """Record a payment; return whether the key had brought it before, and a `PaymentOut`. Raises ProblemError."""
     content = hashlib.sha256(body.model_dump_json().encode()).digest()
     try:
         done = pay_bill.confirm_bank_payment(
@@ -188,14 +188,14 @@ def recorded(caller: Caller, body: PaymentIn, idempotency_key: str) -> tuple[boo
     except PaymentError as error:
         raise ProblemError(error.code if error.code in CODES else "refused", str(error)) from error
     settled = done.settled
-    return done.replayed, PaymentOut.model_construct(
-        receipt=settled.receipt_code, customer_code=done.customer_code, amount=settled.amount,
-        bills=_shares(settled.allocations), credit=settled.credit,
-    )  # fmt: skip
+    return done.replayed, {
+        "receipt": settled.receipt_code, "customer_code": done.customer_code, "amount": settled.amount,
+        "bills": _shares(settled.allocations), "credit": settled.credit,
+    }  # fmt: skip
 
 
-def _shares(allocations: tuple[tuple[int, int], ...]) -> list[Share]:
-    return [Share.model_construct(bill=bill_code(bill), amount=amount) for bill, amount in allocations]
+def _shares(allocations: tuple[tuple[int, int], ...]) -> list[dict[str, Any]]:
+    return [{"bill": bill_code(bill), "amount": amount} for bill, amount in allocations]
 
 
 @router.get(
@@ -216,7 +216,7 @@ def statement(
     lines = [
         StatementLine(
             receipt=p.receipt_code, transaction_id=p.provider_reference, amount=p.amount, paid_at=p.paid_at,
-            received_at=p.received_at, bills=_shares(p.allocations), credit=p.credit,
+            received_at=p.received_at, bills=[Share(**share) for share in _shares(p.allocations)], credit=p.credit,
         )
         for p in page.payments
     ]  # fmt: skip

@@ -25,7 +25,7 @@ from django.urls import resolve
 from django.utils import timezone
 from pydantic import ValidationError
 
-from thapsang.interfaces.api.collecting import KEY, PaymentIn, PaymentOut, recorded
+from thapsang.interfaces.api.collecting import KEY, PaymentIn, recorded
 from thapsang.interfaces.api.v1 import api
 from thapsang.interfaces.shared.machines import MachineRoutesMiddleware
 from thapsang.interfaces.shared.middleware import audiences_of
@@ -70,7 +70,7 @@ class Confirmations:
         except Exception as fault:  # answered and logged where all errors of the API are
             environ[FAULT] = fault
             return self.site(environ, start)
-        body = _written(answer)
+        body = json.dumps(answer).encode()  # as django-ninja writes it, to the byte
         first, last = headers
         if replayed:
             first = [first[0], ("Idempotent-Replayed", "true"), *first[1:]]
@@ -156,12 +156,6 @@ def _body(environ: WSGIEnvironment) -> PaymentIn | None:
     except ValidationError:
         return None
     return found
-
-
-def _written(answer: PaymentOut) -> bytes:
-    """Write the answer as django-ninja does, to the byte."""
-    shares = [{"bill": share.bill, "amount": share.amount} for share in answer.bills]
-    return json.dumps(answer.__dict__ | {"bills": shares}).encode()
 
 
 def failing(view: View) -> View:

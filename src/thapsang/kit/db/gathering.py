@@ -77,11 +77,12 @@ class Gathering(Generic[Asked, Answer]):
             with self._door:
                 following = self._queue.popleft() if self._queue else None
                 self._busy = following is not None
-            if following:
-                following.bell.release()
             for one in group[1:]:
                 one.alone = one.answer is None
                 one.bell.release()
+            # The next to lead is woken last: what those who have their answers bring next may still join it.
+            if following:
+                following.bell.release()
 
     def _group(self, mine: _Waiting[Asked, Answer]) -> list[_Waiting[Asked, Answer]]:
         """Take those who wait along; leave whom `apart` keeps from this call, in their order."""

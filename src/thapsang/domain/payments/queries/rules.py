@@ -18,7 +18,12 @@ class PaymentRulesError(ValueError):
 
 def rules() -> CollectionRules:
     """Return the collection rules of this installation. Raises PaymentRulesError."""
-    return load(Path(settings.POLICIES) / settings.DISTRIBUTOR / "payments" / "collection.yaml")
+    return _of(settings.POLICIES, settings.DISTRIBUTOR)
+
+
+@functools.cache
+def _of(policies: Path | str, distributor: str) -> CollectionRules:
+    return load(Path(policies) / distributor / "payments" / "collection.yaml")
 
 
 @functools.cache
