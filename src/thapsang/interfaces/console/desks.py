@@ -60,7 +60,7 @@ DESKS = (
     Desk("invoices", "console:invoices", _("Hóa đơn điện tử"), "file", "e", frozenset(INVOICE_READERS)),
     Desk("imports", "console:imports", _("Nhập chỉ số"), "inbox", "i", frozenset(BILLING_READERS)),
     Desk("refunds", "console:refunds", _("Hoàn tiền"), "refund", "o", frozenset(REFUND_READERS)),
-    Desk("storms", "console:storms", _("Mất điện diện rộng"), "storm", "m", frozenset(STORM_READERS)),
+    Desk("storms", "console:storms", _("Bão, mất điện"), "storm", "m", frozenset(STORM_READERS)),
     Desk("audit", "console:audit", _("Nhật ký"), "book", "a", frozenset({AUDITOR})),
     Desk("staff", "console:staff", _("Nhân viên"), "key", "s", frozenset({ADMINISTRATOR})),
     Desk("reference", "admin:index", _("Dữ liệu gốc"), "table", "r", frozenset({ADMINISTRATOR})),

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from thapsang.interfaces.console import pictures
 from thapsang.interfaces.console.cards import labelled
+from thapsang.interfaces.console.desks import language
 from thapsang.interfaces.shared.templatetags.shown import PATHS
 
 register = template.Library()
@@ -136,6 +137,12 @@ def item(values: Mapping[Any, Any], key: Any) -> Any:
 def month_text(month: str) -> str:
     """Write a month that is held as text, 2026-10, as it stands in a narrow column: 10/2026."""
     return f"{month[5:7]}/{month[:4]}"
+
+
+@register.filter
+def called(programme: Any) -> str:
+    """Call a programme in the reader's language."""
+    return str(programme.name_en if language() == "en" else programme.name_vi)
 
 
 @register.filter
