@@ -12,10 +12,11 @@ from tests.factories import metering as make
 from tests.factories import reliefs as factory
 from tests.integration import test_close_supply as leaving
 from tests.integration.test_corrections import AT, OTHER, month_sum, one, preview, read_again
-from tests.integration.test_relief_apply import applied, balances_are_those_of_the_bills, rows
+from tests.integration.test_relief_apply import applied, balances_are_those_of_the_bills, reversed_, rows
 from thapsang.domain.billing import queries as bills
 from thapsang.domain.billing.queries import corrections as queries
 from thapsang.domain.billing.types import BillingError, bill_id
+from thapsang.domain.reliefs import queries as relief_queries
 from thapsang.engines.money import divide_half_up, share
 from thapsang.journeys import correct_bills, run_billing
 
@@ -212,3 +213,39 @@ def test_who_left_and_who_came_are_corrected_in_one() -> None:
     balances_are_those_of_the_bills()
     report = run_billing.check(period=OCTOBER)
     assert report.sound, report.violations
+
+
+def test_a_batch_relieves_final_bills_beside_the_regular_ones() -> None:
+    point = world.metered_point(make.book(), 400)
+    number = closed(point, 1150)
+    leaving.enter(point, leaving.newcomer()[1])
+    bill()
+    factory.listed("directive-16", areas=[area_of(point)])
+    factory.in_force(factory.storm())
+    simulated = applied()
+    regular = bill_id(OCTOBER, point)
+    nets = dict(rows(f"SELECT id, net FROM billing_bill WHERE id IN ({number}, {regular})"))
+    wanted = {
+        number_: divide_half_up(net * TEN, 100) for number_, net in nets.items()
+    }  # the 200 kWh shrink with the days
+    assert dict(rows("SELECT bill_id, amount FROM reliefs_grant")) == wanted
+    follows = dict(rows("SELECT of_bill_id, bill_id FROM billing_billlink"))
+    assert set(follows) == {number, regular} and len(set(follows.values())) == 2
+    customers = dict(rows("SELECT id, customer_id FROM billing_bill"))
+    assert all(customers[of] == customers[made] for of, made in follows.items())
+    totals = relief_queries.batch(batch_id=simulated).totals["total"]
+    assert totals["amount"] == sum(wanted.values()) and totals["points"] == 2
+    applied(name="lại")
+    assert dict(rows("SELECT bill_id, sum(amount)::bigint FROM reliefs_grant GROUP BY 1")) == wanted
+    balances_are_those_of_the_bills()
+    mend_closing(point, 1180)
+    issue(preview(point), "adjust")
+    applied(name="sau khi sửa")
+    nets = dict(rows("SELECT b.customer_id, sum(b.net)::bigint FROM billing_bill b LEFT JOIN billing_billlink l ON "
+                     "l.bill_id = b.id WHERE coalesce(l.origin, '') NOT LIKE 'relief:%' GROUP BY 1"))  # fmt: skip
+    given = dict(rows("SELECT bill_id, sum(amount)::bigint FROM reliefs_grant GROUP BY 1"))
+    assert (
+        sum(given.values()) == sum(divide_half_up(net * TEN, 100) for net in nets.values()) and len(nets) == 2
+    )
+    reversed_(simulated)
+    balances_are_those_of_the_bills()

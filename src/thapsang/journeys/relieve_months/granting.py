@@ -95,36 +95,53 @@ def do_books(links: Desk, batch: _Batch, claimed: list[ClaimedBook]) -> None:
     sums: dict[int, dict[str, int]] = {}
     if members.height:
         low, high = int(members["point"][0]), int(members["point"][-1])
-        change, bills = _change(links, batch, period, low, high)
-        mine = change.filter(pl.col("point").is_in(members["point"].implode()))
-        if mine.height:
-            granted = _shaped(links, batch, period, mine, bills, members)
-            _write(links, job, period, claimed, granted)
-            sums = granted.sums
+        for sequence in (0, *issued.final_sequences(links.read, period=period, low=low, high=high)):
+            for book_id, more in _grant(links, batch, claimed, members, sequence).items():
+                mine = sums.setdefault(book_id, {})
+                mine.update({name: mine.get(name, 0) + value for name, value in more.items()})
     for book in claimed:
         reliefs.finish_book(links.write, book=book, sums=sums.get(book.book_id, {}), at=job.at)
     links.commit()
 
 
+def _grant(
+    links: Desk, batch: _Batch, claimed: list[ClaimedBook], members: pl.DataFrame, sequence: int
+) -> dict[int, dict[str, int]]:
+    """Grant, or take back, for the regular bills (`sequence` 0) or final bills of books; return the sums by book."""
+    period = claimed[0].month
+    low, high = int(members["point"][0]), int(members["point"][-1])
+    change, bills = _change(links, batch, period, low, high, sequence)
+    mine = change.filter(pl.col("point").is_in(members["point"].implode()))
+    if mine.is_empty():
+        return {}
+    granted = _shaped(links, batch, period, mine, bills, members, sequence)
+    _write(links, batch.job, period, claimed, granted, sequence)
+    return granted.sums
+
+
 def _change(
-    links: Desk, batch: _Batch, period: date, low: int, high: int
+    links: Desk, batch: _Batch, period: date, low: int, high: int, sequence: int
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return what is to be given now (RELIEF; below zero: taken back), and the bills it is for."""
     job = batch.job
     first, last = issued.month_numbers(period, low, high)
     if job.phase != GRANTING:
         rows = reliefs.granted_by(links.read, batch_id=job.batch_id, phase=GRANTING, low=first, high=last)
-        return opposite(rows), issued.issued_bills(links.read, period=period, low=low, high=high)
+        rows = rows.filter(pl.col("bill_id") % 10 == sequence)
+        return opposite(rows), issued.issued_bills(
+            links.read, period=period, low=low, high=high, sequence=sequence
+        )
     month = batch.month(links.read, period)
     if month.engine.empty:
-        none = pl.DataFrame(schema=RELIEF)
-        relief, bills = none, issued.issued_bills(links.read, period=period, low=low, high=high)
+        relief = pl.DataFrame(schema=RELIEF)
+        bills = issued.issued_bills(links.read, period=period, low=low, high=high, sequence=sequence)
     else:
-        block = read_block(links.read, months=[month], low=low, high=high, columns=tuple(issued.BILLS))
+        every = tuple(issued.BILLS)
+        block = read_block(links.read, months=[month], low=low, high=high, columns=every, sequence=sequence)
         relief, bills = block.relieve(month)[0], block.bills
     asked = relief.filter(pl.col("programme").cast(pl.String).is_in(list(job.programmes)))
     before = reliefs.earlier(links.read, low=first, high=last, programmes=job.programmes)
-    return difference(asked, before), bills
+    return difference(asked, before.filter(pl.col("bill_id") % 10 == sequence)), bills
 
 
 def _shaped(
@@ -134,9 +151,12 @@ def _shaped(
     change: pl.DataFrame,
     bills: pl.DataFrame,
     members: pl.DataFrame,
+    sequence: int,
 ) -> Granted:
     on_bill = change.filter((pl.col("amount") != 0) | (pl.col("vat") != 0))["point"].unique().sort()
-    sequences = billing.next_sequences(links.read, period=period, points=on_bill)
+    # After the regular bills of a point its next number is taken by what is not committed yet.
+    link = links.write if sequence else links.read
+    sequences = billing.next_sequences(link, period=period, points=on_bill)
     owners = bills.join(change.select("point").unique(), on="point", how="semi")["customer_id"].unique()
     accounts = customers.accounts_of(links.read, customers=owners)
     run = issued.billed_range(links.read, period=period)
@@ -147,7 +167,9 @@ def _shaped(
     )  # fmt: skip
 
 
-def _write(links: Desk, job: Job, period: date, claimed: list[ClaimedBook], granted: Granted) -> None:
+def _write(
+    links: Desk, job: Job, period: date, claimed: list[ClaimedBook], granted: Granted, sequence: int
+) -> None:
     reliefs.insert_grants(links.write, grants=granted.grants)
     if not granted.bills.num_rows:
         return
@@ -157,7 +179,7 @@ def _write(links: Desk, job: Job, period: date, claimed: list[ClaimedBook], gran
     codes = {book.book_id: book.code for book in claimed}
     books = granted.owed["book_id"].unique(maintain_order=True).to_list()
     journals = ledger.open_journals(
-        links.write, kind="relief", references=[job.reference(period, codes[book]) for book in books],
+        links.write, kind="relief", references=[job.reference(period, codes[book], sequence) for book in books],
         business_date=job.issued_on, at=job.at,
     )  # fmt: skip
     numbers = dict(zip(books, journals, strict=True))

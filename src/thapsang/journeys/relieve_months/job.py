@@ -33,10 +33,14 @@ class Job:
         """What the links of the bills name as their maker."""
         return f"relief:{self.batch_id}"
 
-    def reference(self, period: date, book: str) -> str:
-        """Return the journal's reference: relief:<batch>:<yyyy-mm>:<book>, with :back when it is taken back."""
+    def reference(self, period: date, book: str, sequence: int = 0) -> str:
+        """Return the journal's reference: relief:<batch>:<yyyy-mm>:<book>, with :back when it is taken back.
+
+        Final bills of a sequence have a journal of their own, with :final<sequence>.
+        """
+        final = f":final{sequence}" if sequence else ""
         back = "" if self.phase == GRANTING else ":back"
-        return f"relief:{self.batch_id}:{period:%Y-%m}:{book}{back}"
+        return f"relief:{self.batch_id}:{period:%Y-%m}:{book}{final}{back}"
 
     def to_json(self) -> str:
         """Return the job as JSON text."""

@@ -109,22 +109,26 @@ def read_block(
     low: int,
     high: int,
     columns: tuple[str, ...] = issued.ESSENTIAL,
+    sequence: int = 0,
 ) -> Block:
-    """Read the bills of points `low` to `high` of one month, for several books of reliefs at once."""
+    """Read the bills of points `low` to `high` of one month, for several books of reliefs at once.
+
+    `sequence` 0 means regular bills, another the final bills of that sequence.
+    """
     period, needs = months[0].period, [month.engine.needs for month in months]
     rated_again = any(need.lines or need.again is None or len(need.again) for need in needs)
     if not rated_again:  # reactive energy is asked for by those who rate again only
         columns = tuple(name for name in columns if name != "kvarh")
-    bills = issued.issued_bills(link, period=period, low=low, high=high, columns=columns)
+    bills = issued.issued_bills(link, period=period, low=low, high=high, columns=columns, sequence=sequence)
     if not rated_again:
         bills = bills.with_columns(kvarh=pl.lit(0, pl.Int64))
     again = _again(needs, bills["point"])
     terms = lines = None
     if any(need.lines for need in needs):
-        lines = issued.issued_lines(link, period=period, low=low, high=high).to_arrow()
+        lines = issued.issued_lines(link, period=period, low=low, high=high, sequence=sequence).to_arrow()
     elif again is not None and len(again):
         lines = issued.issued_lines(
-            link, period=period, low=low, high=high, points=again.to_list()
+            link, period=period, low=low, high=high, points=again.to_list(), sequence=sequence
         ).to_arrow()
     wanted = bills["point"] if again is None or any(need.terms for need in needs) else again
     if len(wanted):

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from thapsang.domain.billing.bulk.issued import final_sequences
 from thapsang.domain.customers.queries import matching
 from thapsang.domain.network import queries as network
 from thapsang.domain.reliefs import queries as reliefs
@@ -121,15 +122,16 @@ def _block(
     sums: list[Sums],
 ) -> None:
     high = low + BLOCK_POINTS - 1
-    block = read_block(link, months=plan, low=low, high=high)
     here = teams.slice(*_range(teams["point"], low, high))
-    placed = beside(block.bills.select("point", "category"), here, on="point")
-    for month, variant, mine in zip(plan, variants, sums, strict=True):
-        relief, found = block.relieve(month, near=True)
-        asked = relief.filter(pl.col("programme").is_in(list(variant.programmes)))
-        missed = [one for one in found.missed if one.programme in variant.programmes]
-        problems = found.problems.num_rows if found.problems else 0
-        mine.add(month.period, asked, placed, missed, problems)
+    for sequence in (0, *final_sequences(link, period=plan[0].period, low=low, high=high)):
+        block = read_block(link, months=plan, low=low, high=high, sequence=sequence)
+        placed = beside(block.bills.select("point", "category"), here, on="point")
+        for month, variant, mine in zip(plan, variants, sums, strict=True):
+            relief, found = block.relieve(month, near=True)
+            asked = relief.filter(pl.col("programme").is_in(list(variant.programmes)))
+            missed = [one for one in found.missed if one.programme in variant.programmes]
+            problems = found.problems.num_rows if found.problems else 0
+            mine.add(month.period, asked, placed, missed, problems)
     link.rollback()
 
 

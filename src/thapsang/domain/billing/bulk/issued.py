@@ -28,11 +28,12 @@ ESSENTIAL = ("point", "category", "household_quarters", "start", "end", "kwh", "
 """The columns a simulation asks for; the rest is for who writes bills."""
 _SUMMED = ("kwh", "kvarh", "net", "vat")
 _SQL = {"point": "supply_point_id AS point", "end": '"end"'}
-_LATER = (
-    "SELECT l.kind, {columns} FROM billing_billlink l JOIN billing_bill_{month:04d} b ON b.id = l.bill_id "
-    "WHERE l.bill_id BETWEEN {low} AND {high} AND NOT starts_with(l.origin, 'relief:') "
-    "AND NOT EXISTS (SELECT FROM billing_finalbill f WHERE f.bill_id = l.of_bill_id) ORDER BY b.id"
-)
+_LATER = """
+SELECT l.of_bill_id AS of_bill, l.kind, b.id AS number, {columns}
+FROM billing_billlink l JOIN billing_bill_{month:04d} b ON b.id = l.bill_id
+WHERE l.bill_id BETWEEN {low} AND {high} AND NOT starts_with(l.origin, 'relief:') ORDER BY b.id
+"""
+_FINAL = "AND EXISTS (SELECT FROM billing_finalbill f WHERE f.bill_id = {column})"
 
 
 def month_numbers(period: date, low: int, high: int) -> tuple[int, int]:
@@ -42,26 +43,59 @@ def month_numbers(period: date, low: int, high: int) -> tuple[int, int]:
 
 
 def issued_bills(
-    link: Link, *, period: date, low: int, high: int, columns: tuple[str, ...] = tuple(BILLS)
+    link: Link,
+    *,
+    period: date,
+    low: int,
+    high: int,
+    columns: tuple[str, ...] = tuple(BILLS),
+    sequence: int = 0,
 ) -> pl.DataFrame:
     """Return one row for each billed point from `low` to `high`, in order of point: `columns` of BILLS.
 
-    `id` is the regular bill's; category, households, dates and VAT rate are the regular bill's, or those of the bill
-    that replaces it; kWh, kvarh, net and VAT are sums; net is as rated, before what the bills took off themselves.
+    `sequence` 0 means regular bills, another the final bills of that sequence. `id` is that bill's; category,
+    households, dates and VAT rate are those of the last bill that adjusts or replaces it, or its own; kWh, kvarh, net
+    and VAT are sums; net is as rated, before what the bills took off themselves.
     """
     first, last = month_numbers(period, low, high)
     named = ", ".join(_SQL.get(name, name) for name in columns)
     table = f"billing_bill_{yymm(period):04d}"
-    sql = f"SELECT {named} FROM {table} WHERE id BETWEEN {first} AND {last} AND id % 10 = 0 ORDER BY id"  # noqa: S608
+    only = _FINAL.format(column="id") if sequence else ""
+    sql = (
+        f"SELECT {named} FROM {table} WHERE id BETWEEN {first} AND {last} AND id % 10 = {sequence} {only} "  # noqa: S608
+        "ORDER BY id"
+    )
     bills = pl.DataFrame(fetch(link, sql), schema={name: BILLS[name] for name in columns})
     later = _LATER.format(month=yymm(period), low=first, high=last, columns=named)
-    more = pl.DataFrame(fetch(link, later))
+    more = _of_chain(pl.DataFrame(fetch(link, later)), sequence)
     bills = _corrected(bills, more, columns) if more.height else bills
-    return _as_rated(bills, reliefs.in_bills(link, low=first, high=last)) if "net" in columns else bills
+    if "net" not in columns:
+        return bills
+    return _as_rated(bills, reliefs.in_bills(link, low=first, high=last), sequence)
 
 
-def _as_rated(bills: pl.DataFrame, given: pl.DataFrame) -> pl.DataFrame:
-    regular = given.filter(pl.col("bill_id") % 10 == 0)
+def final_sequences(link: Link, *, period: date, low: int, high: int) -> list[int]:
+    """Return which sequences final bills of points `low` to `high` have in a month: mostly none."""
+    first, last = month_numbers(period, low, high)
+    sql = f"SELECT DISTINCT bill_id % 10 AS n FROM billing_finalbill WHERE bill_id BETWEEN {first} AND {last}"  # noqa: S608
+    return sorted(fetch(link, sql)["n"].to_pylist())
+
+
+def _of_chain(later: pl.DataFrame, sequence: int) -> pl.DataFrame:
+    """Keep the later bills that follow a first bill of this sequence, however many lie between."""
+    if later.is_empty():
+        return later
+    before = later.select(root="number", earlier="of_bill")
+    found = later.with_columns(root="of_bill")
+    while True:
+        found = found.join(before, on="root", how="left", maintain_order="left")
+        if found["earlier"].null_count() == found.height:
+            return found.drop("earlier").filter(pl.col("root") % 10 == sequence)
+        found = found.with_columns(root=pl.coalesce("earlier", "root")).drop("earlier")
+
+
+def _as_rated(bills: pl.DataFrame, given: pl.DataFrame, sequence: int) -> pl.DataFrame:
+    regular = given.filter(pl.col("bill_id") % 10 == sequence)
     if regular.is_empty():
         return bills
     back = regular.select((pl.col("bill_id") % PERIOD_FACTOR // 10).alias("point"), "amount")
@@ -72,7 +106,7 @@ def _as_rated(bills: pl.DataFrame, given: pl.DataFrame) -> pl.DataFrame:
 def _corrected(bills: pl.DataFrame, later: pl.DataFrame, columns: tuple[str, ...]) -> pl.DataFrame:
     later = later.select("kind", *(pl.col(name).cast(BILLS[name]) for name in columns))
     touched = later["point"].unique()
-    standing = pl.concat([bills, later.filter(pl.col("kind") == "replaces").select(columns)])
+    standing = pl.concat([bills, later.filter(pl.col("kind") != "cancels").select(columns)])
     standing = standing.filter(pl.col("point").is_in(touched.implode()))
     kept = [name for name in columns if name not in {*_SUMMED, "point"}]
     everything = pl.concat([bills.filter(pl.col("point").is_in(touched.implode())), later.select(columns)])
@@ -85,7 +119,13 @@ def _corrected(bills: pl.DataFrame, later: pl.DataFrame, columns: tuple[str, ...
 
 
 def issued_lines(
-    link: Link, *, period: date, low: int, high: int, points: list[int] | None = None
+    link: Link,
+    *,
+    period: date,
+    low: int,
+    high: int,
+    points: list[int] | None = None,
+    sequence: int = 0,
 ) -> pl.DataFrame:
     """Return the lines (LINES) of the bills of points `low` to `high`, or of some points of them, in order of point.
 
@@ -97,13 +137,15 @@ def issued_lines(
     if points is not None:
         numbers = ",".join(str(month + int(point) * 10 + n) for point in points for n in range(10))
         chosen = f"l.bill_id = ANY('{{{numbers}}}'::bigint[])"
+    only = _FINAL.format(column="l.bill_id") if sequence else ""
+    later = _LATER.format(month=yymm(period), low=first, high=last, columns="b.id")
+    more = _of_chain(pl.DataFrame(fetch(link, later)), sequence)
+    followers = ",".join(map(str, more["number"].to_list())) if more.height else ""
     sql = (
         f'SELECT (l.bill_id / 10) % 1000000000 AS point, l.kind, l.tier, l.band, l.kwh, l.price, l.start, l."end" '  # noqa: S608
         f"FROM billing_billline_{yymm(period):04d} l WHERE {chosen} AND l.kind <> 'relief' "
-        "AND (l.bill_id % 10 = 0 OR l.bill_id IN "
-        f"(SELECT bill_id FROM billing_billlink WHERE bill_id BETWEEN {first} AND {last} "
-        "AND NOT starts_with(origin, 'relief:') AND NOT EXISTS (SELECT FROM billing_finalbill f "
-        "WHERE f.bill_id = of_bill_id))) ORDER BY l.bill_id, l.line_no"
+        f"AND ((l.bill_id % 10 = {sequence} {only}) OR l.bill_id = ANY('{{{followers}}}'::bigint[])) "
+        "ORDER BY l.bill_id, l.line_no"
     )
     return pl.DataFrame(fetch(link, sql), schema=LINES)
 

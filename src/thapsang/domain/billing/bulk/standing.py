@@ -51,7 +51,10 @@ RELIEF = "relief"
 
 @dataclass(frozen=True)
 class Standing:
-    """bills (columns of `_BILL`; relief version as their first bill keeps it) and their lines; reliefs: point and `relief_total` (đồng) of relief bills."""
+    """bills (columns of `_BILL`; relief version as their first bill keeps it) and their lines.
+
+    reliefs: point and `relief_total` (đồng) of relief batches' bills.
+    """
 
     bills: pl.DataFrame
     lines: pl.DataFrame
