@@ -7,17 +7,22 @@ sends nothing and signs nothing does not load what sends and signs.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 
 from thapsang.adapters.pkcs11 import Token
 from thapsang.adapters.seller_key import DemonstrationKey, KeyFile, NoKey
 from thapsang.adapters.sms_gateway import SmsGateway
+from thapsang.adapters.smtp import SmtpSender
 from thapsang.adapters.tax_authority import TaxService
 from thapsang.adapters.vnpay import VNPay
 from thapsang.domain.invoices.queries import current_policy
 from thapsang.domain.invoices.types import KeyOpener
 from thapsang.engines.einvoice import Signer
+
+if TYPE_CHECKING:
+    from thapsang.journeys.deliver_bills.sheets import Printer
 
 
 def gateway() -> VNPay:
@@ -29,6 +34,22 @@ def gateway() -> VNPay:
 def sms_sender() -> SmsGateway:
     """Return the sender of short messages as set."""
     return SmsGateway(settings.SMS["url"], settings.SMS["token"])
+
+
+def email_sender() -> SmtpSender:
+    """Return the mail server as set."""
+    named = settings.EMAIL
+    return SmtpSender(
+        host=named["host"], port=named["port"], sender=named["sender"], security=named["security"],
+        user=named["user"], password_file=Path(named["password_file"]) if named["password_file"] else None,
+    )  # fmt: skip
+
+
+def bill_printer() -> Printer:
+    """Return what sets bills for the printer and for e-mails; Typst is loaded with the first one."""
+    from thapsang.interfaces.shared.bill_pdf.wording import print_sheets
+
+    return print_sheets
 
 
 def tax_authority() -> TaxService:

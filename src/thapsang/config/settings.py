@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -55,6 +57,8 @@ PORTS = {
     "sms": "thapsang.config.ports.sms_sender",
     "seller-key": "thapsang.config.ports.seller_key",
     "tax-authority": "thapsang.config.ports.tax_authority",
+    "bill-printer": "thapsang.config.ports.bill_printer",
+    "email": "thapsang.config.ports.email_sender",
 }
 """What makes the adapter of each port of the domain, when it is first used."""
 
@@ -244,6 +248,17 @@ SMS = {
     "url": os.environ.get("THAPSANG_SMS_URL", f"{TWIN_URL}/sms"),
     "token": os.environ.get("THAPSANG_SMS_TOKEN", DEFAULT_SECRET),
 }
+# The mail server e-mails go out by: the sandbox twin's by default.
+EMAIL: dict[str, Any] = {
+    "host": os.environ.get("THAPSANG_EMAIL_HOST", "127.0.0.1"),
+    "port": int(os.environ.get("THAPSANG_EMAIL_PORT", str((urlsplit(TWIN_URL).port or 8001) + 1_000))),
+    "user": os.environ.get("THAPSANG_EMAIL_USER", ""),
+    "password_file": os.environ.get("THAPSANG_EMAIL_PASSWORD_FILE", ""),
+    "security": os.environ.get("THAPSANG_EMAIL_SECURITY", "tls" if PRODUCTION else "none"),
+    "sender": os.environ.get("THAPSANG_EMAIL_SENDER", "hoa-don@thapsang.invalid"),
+    "domain": os.environ.get("THAPSANG_EMAIL_SENDER", "hoa-don@thapsang.invalid").rpartition("@")[2],
+}
+"""`security`: none, starttls or tls; `sender`: the address mails come from, and where returned ones go."""
 # The key that signs e-invoices: a .p12 file, or a PKCS#11 token's module; an invented one by default.
 INVOICE_KEY = {
     "file": os.environ.get("THAPSANG_INVOICE_KEY", ""),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 from thapsang.domain.invoices import operations, queries
+from thapsang.domain.invoices.queries.filed import invoice_files
 from thapsang.domain.invoices.types import InvoiceView
 from thapsang.engines.einvoice import Verdict, verify
-from thapsang.kit.files import operations as files
 
 
 @dataclass(frozen=True)
@@ -31,18 +30,7 @@ def invoice_file(*, view: InvoiceView) -> bytes:
 
     Raises FileGoneError when the disk lost the pack.
     """
-    with files.open_file(sha256=view.pack_sha256) as stream:
-        stream.seek(view.position or 0)
-        content = stream.read(view.size or 0)
-    if view.sha256 != hashlib.sha256(content).digest():
-        raise files.FileGoneError(
-            f"The file of invoice {view.name} is damaged: restore its pack from the backup."
-        )
-    if not view.authority_code:
-        return content
-    mark = b"<DSCKS>"
-    before, _, after = content.partition(mark)
-    return b"".join((before, f"<MCCQT>{view.authority_code}</MCCQT>".encode(), mark, after))
+    return next(invoice_files(views=[view]))[1]
 
 
 def examine(*, content: bytes) -> Examined:

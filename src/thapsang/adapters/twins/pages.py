@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from html import escape
+from urllib.parse import quote
 
 from thapsang.adapters.twins.bank import Transferred
 from thapsang.adapters.twins.gateway import BEHAVIOURS, Order
 from thapsang.adapters.twins.inbox import ShortMessage
+from thapsang.adapters.twins.mail import TakenMail
 
 
 def dong(amount: int) -> str:
@@ -63,6 +65,21 @@ def inbox(messages: Iterable[ShortMessage]) -> str:
     )
 
 
+def _mail(mail: TakenMail) -> str:
+    files = ", ".join(f"{name} ({size:,} byte)" for name, size in mail.attachments)
+    return (
+        f"<li><p><b>{escape(mail.to)}</b> <small>{escape(mail.at)}</small></p><p><b>{escape(mail.subject)}</b></p>"
+        f"<p>{escape(mail.text)}</p><p><small>{escape(files)}</small> "
+        f'<a href="/mail/file?id={quote(mail.message_id)}">.eml</a></p></li>'
+    )
+
+
+def mailbox(mails: Iterable[TakenMail]) -> str:
+    """Show the e-mails with what is attached; the page renews itself."""
+    items = "".join([_mail(mail) for mail in mails])
+    return page("Thư điện tử đã gửi", f"<ol>{items}</ol>" if items else "<p>Chưa có thư nào.</p>", refresh=5)
+
+
 def bank(payload: str = "") -> str:
     """Ask for a code to pay."""
     body = (
@@ -94,6 +111,7 @@ def start() -> str:
     """List what there is."""
     body = (
         '<ul><li><a href="/sms/inbox">Tin nhắn đã gửi</a></li>'
+        '<li><a href="/mail/inbox">Thư điện tử đã gửi</a></li>'
         '<li><a href="/vietqr">Ngân hàng: chuyển tiền theo mã QR</a></li>'
         '<li><a href="/vnpay/orders.json">Cổng thanh toán: các giao dịch (JSON)</a></li></ul>'
     )

@@ -16,6 +16,7 @@ from thapsang.adapters.twins import pages
 from thapsang.adapters.twins.bank import Bank, TransferError
 from thapsang.adapters.twins.gateway import Gateway, RefusedOrderError
 from thapsang.adapters.twins.inbox import Inbox
+from thapsang.adapters.twins.mail import MailBox
 from thapsang.adapters.twins.setting import Setting
 from thapsang.adapters.twins.tax import LARGEST as LARGEST_MESSAGE
 from thapsang.adapters.twins.tax import TaxOffice
@@ -35,6 +36,7 @@ class TwinServer(ThreadingHTTPServer):
         self.setting = setting
         self.gateway, self.inbox, self.bank = Gateway(setting), Inbox(), Bank(setting)
         self.tax = TaxOffice()
+        self.mail = MailBox()
 
 
 def serve(setting: Setting, *, host: str, port: int) -> TwinServer:
@@ -127,6 +129,27 @@ class _Handler(BaseHTTPRequestHandler):
     def _inbox(self, query: dict[str, str]) -> None:
         return self._page(pages.inbox(self.server.inbox.messages(query.get("to", ""))))
 
+    # ---- e-mails
+
+    def _mails(self, query: dict[str, str]) -> None:
+        box = self.server.mail
+        found = [
+            asdict(m) | {"deliveries": box.deliveries[m.message_id]} for m in box.mails(query.get("to", ""))
+        ]
+        return self._json(found)
+
+    def _mailbox(self, query: dict[str, str]) -> None:
+        return self._page(pages.mailbox(self.server.mail.mails(query.get("to", ""))))
+
+    def _mail_file(self, query: dict[str, str]) -> None:
+        return self._answer(
+            self.server.mail.content(query.get("id", "")), "message/rfc822", HTTPStatus.OK, "'none'"
+        )
+
+    def _mail_behaviour(self, fields: dict[str, str]) -> None:
+        self.server.mail.down = fields.get("behaviour") == "down"
+        return self._json({"down": self.server.mail.down})
+
     # ---- the tax authority
 
     def _tax_message(self, body: bytes) -> None:
@@ -212,11 +235,15 @@ _GET: dict[str, _Route] = {
     "/vnpay/orders.json": _Handler._orders,
     "/sms/inbox": _Handler._inbox,
     "/sms/messages.json": _Handler._messages,
+    "/mail/inbox": _Handler._mailbox,
+    "/mail/messages.json": _Handler._mails,
+    "/mail/file": _Handler._mail_file,
     "/vietqr": _Handler._bank,
 }
 _POST: dict[str, _Route] = {
     "/vnpay/decide": _Handler._decide,
     "/sms": _Handler._take_message,
     "/tax/behaviour": _Handler._tax_behaviour,
+    "/mail/behaviour": _Handler._mail_behaviour,
     "/vietqr/transfer": _Handler._transfer,
 }

@@ -22,7 +22,7 @@ class Message(models.Model):
     text_cipher = models.BinaryField(null=True, editable=False)
     """The text, encrypted, while it waits to be sent; gone as soon as it was sent or given up."""
     status = models.CharField(max_length=10, default="queued")
-    """queued, sent, failed."""
+    """queued, sent, failed; of an e-mail also refused (by the receiver's server), bounced (came back later)."""
     provider_reference = models.CharField(max_length=80, blank=True)
     problem = models.TextField(blank=True)
     about = models.CharField(max_length=80, null=True, unique=True)
@@ -33,10 +33,16 @@ class Message(models.Model):
     """When a queued message is to be tried (again)."""
     expires_at = models.DateTimeField(null=True)
     """Of no use afterwards, such as a one-time code: not sent any more."""
+    tried_at = models.DateTimeField(null=True)
+    """When an e-mail was last tried: the policy says how many a minute."""
 
     class Meta:
         indexes = [
             models.Index(fields=["due_at"], name="message_due", condition=models.Q(status="queued")),
+            models.Index(fields=["tried_at"], name="email_tried", condition=models.Q(channel="email")),
+            models.Index(
+                fields=["provider_reference"], name="email_by_its_id", condition=models.Q(channel="email")
+            ),
         ]
 
     def __str__(self) -> str:

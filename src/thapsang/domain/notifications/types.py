@@ -47,6 +47,81 @@ class WaitingSms:
     expires_at: datetime | None
 
 
+@dataclass(frozen=True)
+class Attachment:
+    """A file that goes with an e-mail."""
+
+    name: str
+    media_type: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Email:
+    """One e-mail to one address. The same `message_id` in every try lets the receiver know a repeated one."""
+
+    to: str
+    subject: str
+    text: str
+    message_id: str
+    attachments: tuple[Attachment, ...] = ()
+
+
+class EmailSender(Protocol):
+    """Sends e-mails. Served by an adapter chosen in config."""
+
+    def send(self, email: Email) -> None:
+        """Hand an e-mail to the mail server; returning means that it took it.
+
+        Raises EmailRefusedError when it refuses, EmailUnreachableError when another try may help. Neither
+        names the address.
+        """
+        ...
+
+
+class EmailRefusedError(RuntimeError):
+    """The mail server refused this e-mail for good; the text is its code and what to do."""
+
+
+class EmailUnreachableError(RuntimeError):
+    """The mail server did not answer, or asks to try later."""
+
+
+@dataclass(frozen=True)
+class NewEmail:
+    """An e-mail to be queued: to whom, and what it tells; its text is made when it is sent."""
+
+    address: str
+    about: str
+
+
+@dataclass(frozen=True)
+class WaitingEmail:
+    """An e-mail in one sender's hands until its next try is due; `tries` counts this one."""
+
+    id: int
+    address: str
+    about: str
+    message_id: str
+    tries: int
+
+
+@dataclass(frozen=True)
+class EmailRules:
+    """How fast and how often e-mails are sent (policies/<distributor>/templates/email.yaml)."""
+
+    per_minute: int
+    tries: int
+    first_pause: timedelta
+    longest_pause: timedelta
+    attach_limit: int
+    """Bytes of attachments at most; a larger mail goes without them, with the way to the portal."""
+
+    def pause_after(self, tries: int) -> timedelta:
+        """Return how long to wait after so many tries: each pause is three times the one before."""
+        return min(self.first_pause * int(3 ** (tries - 1)), self.longest_pause)
+
+
 SEND_TRIES = 6
 RETRY_AFTER = timedelta(seconds=10)
 """A message still queued after this time was interrupted, or is due for its second try."""

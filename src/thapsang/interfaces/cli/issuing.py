@@ -29,6 +29,7 @@ from thapsang.domain.invoices.types import (
     shown_look_up_code,
 )
 from thapsang.engines.einvoice import EInvoiceError
+from thapsang.interfaces.cli import delivering
 from thapsang.interfaces.cli.database import database
 from thapsang.journeys import hand_over_invoices, issue_invoices, show_invoice
 from thapsang.kit.files import operations as files
@@ -45,6 +46,7 @@ def attach(app: typer.Typer) -> None:
     """Add these commands to the group."""
     for command in (issue, status, send, reconcile, rejected, replace, pack, lookup):
         app.command()(command)
+    delivering.attach(app)
 
 
 def issue(

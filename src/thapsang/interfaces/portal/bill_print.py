@@ -7,7 +7,6 @@ from django.utils.translation import get_language, gettext
 from thapsang.domain.payments import queries as payments
 from thapsang.engines import qr
 from thapsang.interfaces.portal.bill_page import BillPage
-from thapsang.interfaces.portal.transfer import draw
 from thapsang.interfaces.shared import words
 from thapsang.interfaces.shared.bill_pdf import PrintedBill, print_bill
 
@@ -24,7 +23,7 @@ def bill_pdf(page: BillPage, name: str) -> bytes:
             by_when=gettext("Trả trước hết ngày %(day)s") % {"day": words.day(bill.due_on)}
             if left
             else gettext("Đã trả"),
-            used=f"{page.used} {page.year_ago}".strip(),
+            used=f"{page.used}\n{page.year_ago}".strip(),
             facts=_facts(page, name),
             stretches=page.stretches,
             sums=[
@@ -45,16 +44,10 @@ def bill_pdf(page: BillPage, name: str) -> bytes:
 
 
 def _code(customer_code: str, bill_code: str, amount: int) -> str:
-    """Return the QR of what is left: the customer code in its text is what a bank pays by."""
+    """Return the QR text of what is left: the customer code in its text is what a bank pays by."""
     rules = payments.rules()
-    return str(
-        draw(
-            qr.encode(
-                qr.Transfer(
-                    rules.bank_bin, rules.account, amount, bill=bill_code, purpose=f"TD {customer_code}"
-                )
-            )
-        )
+    return qr.encode(
+        qr.Transfer(rules.bank_bin, rules.account, amount, bill=bill_code, purpose=f"TD {customer_code}")
     )
 
 

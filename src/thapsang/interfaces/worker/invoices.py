@@ -9,15 +9,16 @@ from django.utils import timezone
 from procrastinate.contrib.django import app
 
 from thapsang.interfaces.shared.jobs import ISSUE
-from thapsang.journeys import hand_over_invoices, issue_invoices
+from thapsang.journeys import deliver_bills, hand_over_invoices, issue_invoices
 
 logger = logging.getLogger(__name__)
 
 
 @app.task(name=ISSUE, queue="billing")
 def issue_month(period: str) -> None:
-    """Issue the e-invoices of a month's bills (its first day, ISO)."""
+    """Issue the e-invoices of a month's bills (its first day, ISO), then queue the mails of those who want them."""
     issue_invoices.start(period=date.fromisoformat(period))
+    deliver_bills.queue_month(period=date.fromisoformat(period), at=timezone.now())
 
 
 @app.task(name="thapsang.hand_over_invoices", queue="authority")
@@ -28,3 +29,11 @@ def hand_over() -> None:
         logger.warning(
             "%s messages stopped, %s invoices unanswered: see the invoice desk", done.stopped, done.overdue
         )
+
+
+@app.task(name="thapsang.mail_bills", queue="authority")
+def mail_bills() -> None:
+    """Send bills by e-mail that are due, as many as the policy allows."""
+    done = deliver_bills.send_waiting()
+    if lost := done["refused"] + done["failed"]:
+        logger.warning("%s bills by e-mail did not arrive; `thapsang invoices mail` says why", lost)

@@ -11,6 +11,7 @@ EVERY_MINUTE = (
     "thapsang.drain_outbox",
     "thapsang.send_messages",
     "thapsang.hand_over_invoices",
+    "thapsang.mail_bills",
 )
 EVERY_NIGHT = (
     "thapsang.forget_codes",

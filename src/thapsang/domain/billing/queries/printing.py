@@ -9,7 +9,7 @@ from itertools import groupby
 from django.db import connection
 
 from thapsang.domain.billing.queries.bills import BILL_COLUMNS, bill_view
-from thapsang.domain.billing.types import PERIOD_FACTOR, BillDetail, LineView, yymm
+from thapsang.domain.billing.types import PERIOD_FACTOR, BillDetail, BillView, LineView, yymm
 
 _BILLS = f"""
 SELECT CASE WHEN b.id %% 10 = 0 THEN r.policy_version_id ELSE coalesce(
@@ -36,5 +36,14 @@ def details_of_points(*, period: date, points: Sequence[int]) -> list[BillDetail
         found = [(policy, bill_view(row)) for policy, *row in cursor.fetchall()]
         cursor.execute(_LINES, [[bill.id for _, bill in found]])
         groups = groupby(cursor.fetchall(), key=lambda row: int(row[0]))
-        lines = {number: [LineView(*row[1:]) for row in rows] for number, rows in groups}
-    return [BillDetail(bill, lines.get(bill.id, []), policy) for policy, bill in found]
+        lines = {number: tuple([LineView(*row[1:]) for row in rows]) for number, rows in groups}
+    return [BillDetail(bill, lines.get(bill.id, ()), policy) for policy, bill in found]
+
+
+def bills_of_month(*, period: date, customer_ids: Sequence[int]) -> list[BillView]:
+    """Return the bills of a month made out to customers, later ones included, in order of number."""
+    low = yymm(period) * PERIOD_FACTOR
+    sql = f"SELECT {BILL_COLUMNS} FROM billing_bill b WHERE b.customer_id = ANY(%s) AND b.id BETWEEN %s AND %s ORDER BY b.id"  # noqa: S608, E501
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [list(customer_ids), low, low + PERIOD_FACTOR - 1])
+        return [bill_view(row) for row in cursor.fetchall()]

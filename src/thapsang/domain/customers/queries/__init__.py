@@ -4,9 +4,10 @@ from thapsang.domain.customers.queries.consenting import (
     ConsentText,
     ConsentTextError,
     consent_texts,
+    consented_emails,
     consented_phones,
 )
-from thapsang.domain.customers.queries.places import Place, places_question
+from thapsang.domain.customers.queries.places import Place, books_of_points, places_question
 from thapsang.domain.customers.queries.register import (
     agreement_end,
     consents,
@@ -29,7 +30,9 @@ __all__ = [
     "ConsentTextError",
     "Place",
     "agreement_end",
+    "books_of_points",
     "consent_texts",
+    "consented_emails",
     "consented_phones",
     "consents",
     "contact_points",

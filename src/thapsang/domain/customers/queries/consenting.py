@@ -36,6 +36,31 @@ def consented_phones(*, customer_ids: Iterable[int], purpose: str) -> dict[int, 
         return {customer: cipher.decrypt(value, purpose="phone") for customer, value in cursor.fetchall()}
 
 
+_EMAILS = """
+SELECT DISTINCT ON (p.customer_id) p.customer_id, p.value_cipher
+FROM customers_contactpoint p
+WHERE p.customer_id > %(after)s AND (%(ids)s::bigint[] IS NULL OR p.customer_id = ANY(%(ids)s))
+AND p.kind = 'email' AND p.verified_at IS NOT NULL AND EXISTS (
+    SELECT FROM customers_consent c
+    WHERE c.customer_id = p.customer_id AND c.purpose = %(purpose)s AND c.withdrawn_at IS NULL)
+ORDER BY p.customer_id, p.is_primary DESC, p.id LIMIT %(limit)s
+"""
+
+
+def consented_emails(
+    *, purpose: str, customer_ids: Iterable[int] | None = None, after: int = 0, limit: int = 5_000
+) -> dict[int, str]:
+    """Return the verified e-mail address (the primary one first) of customers who agreed, in order of number.
+
+    Of these customers or, `limit` at a time, of all after number `after`.
+    """
+    ids = None if customer_ids is None else list(customer_ids)
+    with connection.cursor() as cursor:
+        cursor.execute(_EMAILS, {"ids": ids, "purpose": purpose, "after": after, "limit": limit})
+        rows = cursor.fetchall()
+    return {customer: cipher.decrypt(value, purpose="email") for customer, value in rows}
+
+
 class ConsentTextError(LookupError):
     """The policy file of consent texts lacks something; the message names file, key and remedy."""
 

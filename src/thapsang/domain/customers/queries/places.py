@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+from django.db import connection
 
 from thapsang.kit.db.questions import Question, Rows
 
@@ -35,3 +38,14 @@ def places_question(*, supply_point_id: int) -> Question[dict[int, Place]]:
 
 def _places(found: Rows) -> dict[int, Place]:
     return {agreement: Place(*rest) for agreement, *rest in found}
+
+
+def books_of_points(*, point_ids: Iterable[int]) -> dict[int, tuple[int, int]]:
+    """Return the reading book of each supply point, and that book's reading day."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT p.id, p.book_id, b.reading_day FROM customers_supplypoint p "
+            "JOIN network_readingbook b ON b.id = p.book_id WHERE p.id = ANY(%s)",
+            [list(point_ids)],
+        )
+        return {point: (book, day) for point, book, day in cursor.fetchall()}

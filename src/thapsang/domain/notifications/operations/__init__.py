@@ -1,4 +1,4 @@
-"""Writes of notifications: the outbox of short messages; one-time codes, made, sent and checked."""
+"""Writes of notifications: the outboxes of short messages and e-mails; one-time codes, made, sent and checked."""
 
 from __future__ import annotations
 
@@ -14,6 +14,13 @@ from django.utils.crypto import salted_hmac
 from django.utils.module_loading import import_string
 
 from thapsang.domain.notifications.models import Message, PhoneCode
+from thapsang.domain.notifications.operations.emails import (
+    claim_emails,
+    deliver_email,
+    note_bounce,
+    queue_emails,
+    use_email_sender,
+)
 from thapsang.domain.notifications.types import (
     CODE_DIGITS,
     CODE_LIFE,
@@ -34,6 +41,21 @@ from thapsang.domain.notifications.types import (
 from thapsang.kit.db.transactions import transaction_required
 from thapsang.kit.privacy import cipher
 
+__all__ = [
+    "check_phone_code",
+    "claim_emails",
+    "claim_sms",
+    "deliver_email",
+    "deliver_sms",
+    "forget_old_codes",
+    "new_phone_code",
+    "note_bounce",
+    "queue_emails",
+    "queue_sms",
+    "send_sms",
+    "use_email_sender",
+    "use_sender",
+]
 log = logging.getLogger(__name__)
 _senders: dict[str, SmsSender] = {}
 

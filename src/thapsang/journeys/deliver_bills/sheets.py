@@ -1,0 +1,108 @@
+"""What stands on the bills of some supply points, gathered at once; and the port to who prints them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from typing import Protocol
+
+import polars as pl
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from thapsang.domain.billing.queries.corrections import links_of
+from thapsang.domain.billing.queries.printing import details_of_points
+from thapsang.domain.billing.types import BillDetail, LinkView
+from thapsang.domain.customers import bulk as customers
+from thapsang.domain.metering.bulk import usage_of_points
+from thapsang.domain.metering.queries import MonthUsage
+from thapsang.domain.metering.types import month_start
+from thapsang.kit.bulk.copy import Link, bulk_connection
+
+MONTHS = 25
+"""Months of use told: the chart's thirteen, and the same months a year before."""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One bill as it was issued, with everything its print needs. What was paid since does not stand on it."""
+
+    detail: BillDetail
+    point_code: str
+    customer_code: str
+    name: str
+    address: str
+    usage: list[MonthUsage]
+    """The months up to the bill's, the oldest first; those not known are left out."""
+    follows: LinkView | None
+
+
+@dataclass(frozen=True)
+class Printed:
+    """A PDF of several sheets, and how many pages each of them has."""
+
+    pdf: bytes
+    pages: list[int]
+
+
+class Printer(Protocol):
+    """Sets sheets as one PDF, each beginning a page, in Vietnamese. Plugged in by config (port `bill-printer`)."""
+
+    def __call__(self, sheets: Sequence[Sheet]) -> Printed:
+        """Return the PDF of one or more sheets of one month."""
+        ...
+
+
+@cache
+def printer() -> Printer:
+    """Return the printer that config plugs in."""
+    made: Printer = import_string(settings.PORTS["bill-printer"])()
+    return made
+
+
+def gather(*, period: date, points: Sequence[tuple[int, int]], day: int) -> list[Sheet]:
+    """Return the sheets of supply points (number, book) of one reading day for a month, in order of point's code.
+
+    Bills without an amount and cancelling ones are left out: they have no invoice and nobody pays by them.
+    """
+    numbers = sorted(number for number, _ in points)
+    details = [found for found in details_of_points(period=period, points=numbers) if found.bill.net]
+    links = links_of(bill_ids=[found.bill.id for found in details])
+    details = [one for one in details if (link := links.get(one.bill.id)) is None or link.kind != "cancels"]
+    if not details:
+        return []
+    billed = pl.Series("point", sorted({one.bill.supply_point_id for one in details}), pl.Int64)
+    owners = pl.Series("customer_id", sorted({one.bill.customer_id for one in details}), pl.Int64)
+    books = pl.DataFrame(points, schema={"point": pl.Int64, "book_id": pl.Int64}, orient="row").sort("point")
+    with bulk_connection() as link:
+        buyers = {
+            row["customer_id"]: row for row in customers.buyers(link, customers=owners).iter_rows(named=True)
+        }
+        places = {row["point"]: row for row in customers.places(link, points=billed).iter_rows(named=True)}
+        usage = _usage(link, books.filter(pl.col("point").is_in(billed.to_list())), day, period)
+    sheets = [
+        Sheet(
+            one, places[point]["point_code"], buyers[owner]["customer_code"], buyers[owner]["name"],
+            places[point]["address"], usage.get(point, []), links.get(one.bill.id),
+        )
+        for one in details
+        for point, owner in [(one.bill.supply_point_id, one.bill.customer_id)]
+    ]  # fmt: skip
+    return sorted(sheets, key=lambda sheet: (sheet.point_code, sheet.detail.bill.id))
+
+
+def _usage(link: Link, points: pl.DataFrame, day: int, period: date) -> dict[int, list[MonthUsage]]:
+    """Return the months of use of each point, as the bill run reckons them."""
+    days = {day: points["book_id"].unique().to_list()}
+    found: dict[int, list[MonthUsage]] = {}
+    for back in range(MONTHS - 1, -1, -1):
+        month = month_start(period, months=-back)
+        usage, _ = usage_of_points(link, points=points, days=days, period=month)
+        summed = usage.group_by("point", maintain_order=True).agg(
+            pl.col("kwh").sum(), pl.col("estimated").any()
+        )
+        for point, kwh, estimated in summed.select("point", "kwh", "estimated").iter_rows():
+            found.setdefault(point, []).append(MonthUsage(month, kwh, estimated))
+    return found
