@@ -183,6 +183,16 @@ def _resident(pid: int, *, private: bool = False) -> int:
     return (resident - (shared if private else 0)) * os.sysconf("SC_PAGE_SIZE")
 
 
+@contextmanager
+def idle(what: str) -> Iterator[None]:
+    """Say how much of the processors' time nobody used in a block: 0 means that only less work helps."""
+    before, began = psutil.cpu_times(), time.perf_counter()
+    yield
+    after, seconds = psutil.cpu_times(), time.perf_counter() - began
+    unused = after.idle + after.iowait - before.idle - before.iowait
+    print(f"# processors idle during {what}: {unused / seconds / psutil.cpu_count():.1%}", flush=True)
+
+
 @dataclass(frozen=True)
 class Measured:
     """A whole run: its seconds, the most memory in MiB, its bills, and bills a second between first and last commit."""
@@ -202,7 +212,7 @@ def whole_run() -> Measured:
             seen.append((time.perf_counter(), progress.bills))
 
     gc.collect()
-    with Peak() as peak:
+    with Peak() as peak, idle("the run"):
         began = time.perf_counter()
         outcome = run_billing.start(period=OCTOBER, workers=2, at=AT, progress=note)
         seconds = time.perf_counter() - began
@@ -273,11 +283,12 @@ def bare_copy() -> float:
             process.start()
         for _ in both:
             ready.acquire()
-        began = time.perf_counter()
-        go.set()
-        for process in both:
-            process.join()
-        seconds = time.perf_counter() - began
+        with idle("the bare COPY"):
+            began = time.perf_counter()
+            go.set()
+            for process in both:
+                process.join()
+            seconds = time.perf_counter() - began
         if any(process.exitcode for process in both):
             raise RuntimeError("The bare COPY failed: see above.")
     return seconds

@@ -33,18 +33,27 @@ def post(reference: str, entries: list[tuple[int, int, int | None]]) -> int:
         return operations.post(kind="test", reference=reference, business_date=DAY, at=AT, entries=entries)
 
 
+def is_posted(reference: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT FROM ledger_journal WHERE reference = %s", [reference])
+        return cursor.fetchone() is not None
+
+
 @pytest.mark.django_db
-def test_a_posting_moves_balances_and_shows_on_the_statement() -> None:
+def test_a_posting_moves_balances() -> None:
     customer, revenue, vat = accounts()
     post("J1", [(customer, 108_000, 77), (revenue, -100_000, None), (vat, -8_000, None)])
     bank = operations.open_account(chart="112", code="112")
     post("J2", [(customer, -120_000, 5), (bank, 120_000, 5)])
     assert queries.balance(account_id=customer) == -12_000
     assert queries.balances(account_ids=[customer, bank, 999]) == {customer: -12_000, bank: 120_000, 999: 0}
-    assert [(s.reference, s.amount, s.balance) for s in queries.statement_of(account_id=customer)] == [
-        ("J1", 108_000, 108_000), ("J2", -120_000, -12_000)
-    ]  # fmt: skip
-    assert queries.document_sums(account_id=customer) == {77: 108_000, 5: -120_000}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT reference, amount, document FROM ledger_entry e JOIN ledger_journal j ON j.id = e.journal_id "
+            "WHERE account_id = %s ORDER BY e.id",
+            [customer],
+        )
+        assert cursor.fetchall() == [("J1", 108_000, 77), ("J2", -120_000, 5)]
     trial = {line.chart: line.balance for line in queries.trial_balance()}
     assert trial == {"112": 120_000, "131": -12_000, "33311": -8_000, "511": -100_000}
     assert sum(trial.values()) == 0
@@ -115,7 +124,7 @@ def test_the_database_refuses_an_unbalanced_journal_at_commit(amounts: list[int]
         number = journal(cursor, "J9")
         for amount in amounts:
             cursor.execute(INSERT, [number, customer, amount])
-    assert not queries.journal_exists(reference="J9")
+    assert not is_posted("J9")
 
 
 @pytest.mark.django_db(transaction=True)
@@ -173,7 +182,7 @@ def test_a_copy_by_psql_meets_the_same_guard() -> None:
     )
     assert done.returncode != 0
     assert "J1 does not balance: 2 entries, sum -1" in done.stderr
-    assert not queries.journal_exists(reference="J1")
+    assert not is_posted("J1")
 
 
 @pytest.mark.django_db(transaction=True)
@@ -205,7 +214,7 @@ def test_columns_go_in_by_one_copy_and_balance_or_not_at_all() -> None:
             else:
                 with pytest.raises(Exception, match="does not balance"):
                     link.commit()
-        assert queries.journal_exists(reference="bills:2026-10:B'1") is posted
+        assert is_posted("bills:2026-10:B'1") is posted
     with bulk_connection() as link:
         documents = bulk.posted_documents(link, kind="bills", prefix="bills:2026-10:")
     assert documents.num_rows == 500

@@ -1,13 +1,12 @@
-"""Balances, statements and the trial balance."""
+"""Balances and the trial balance."""
 
 from __future__ import annotations
 
 from django.db import connection
-from django.db.models import F, Sum, Window
-from django.db.models.expressions import RowRange
+from django.db.models import Sum
 
-from thapsang.domain.ledger.models import Account, Entry, Journal
-from thapsang.domain.ledger.types import StatementLine, TrialLine, UnknownAccountError
+from thapsang.domain.ledger.models import Account, Entry
+from thapsang.domain.ledger.types import TrialLine, UnknownAccountError
 
 
 def account_id(*, code: str) -> int:
@@ -27,35 +26,6 @@ def balances(*, account_ids: list[int]) -> dict[int, int]:
     """Return the balance of each account in đồng; an account without entries has 0."""
     rows = Entry.objects.filter(account_id__in=account_ids).values_list("account_id").annotate(Sum("amount"))
     return dict.fromkeys(account_ids, 0) | {account: int(amount) for account, amount in rows}
-
-
-def document_sums(*, account_id: int) -> dict[int, int]:
-    """Return what each document (bill or payment number) moved on an account, in đồng."""
-    rows = Entry.objects.filter(account_id=account_id, document__isnull=False)
-    return {int(doc): int(s) for doc, s in rows.values_list("document").annotate(Sum("amount"))}
-
-
-def statement_of(*, account_id: int, limit: int = 200) -> list[StatementLine]:
-    """Return an account's last entries, oldest first, each with the running balance after it in đồng."""
-    running = Window(Sum("amount"), order_by=["journal_id", "id"], frame=RowRange(start=None, end=0))
-    rows = (
-        Entry.objects.filter(account_id=account_id)
-        .annotate(
-            after=running, on=F("journal__business_date"), why=F("journal__kind"), ref=F("journal__reference")
-        )
-        .order_by("-journal_id", "-id")[:limit]
-        .values_list("id", "on", "why", "ref", "document", "amount", "after")
-    )
-    lines = [
-        StatementLine(i, on, why, ref, doc, amount, int(after))
-        for i, on, why, ref, doc, amount, after in rows
-    ]
-    return lines[::-1]
-
-
-def journal_exists(*, reference: str) -> bool:
-    """Tell whether a journal with this reference is posted."""
-    return Journal.objects.filter(reference=reference).exists()
 
 
 def trial_balance() -> list[TrialLine]:

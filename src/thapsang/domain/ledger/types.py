@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 
 
 class LedgerError(ValueError):
@@ -20,19 +19,6 @@ class AlreadyPostedError(LedgerError):
 
 class UnknownAccountError(LedgerError):
     """No account has this code."""
-
-
-@dataclass(frozen=True)
-class StatementLine:
-    """One entry on an account with the balance after it; amounts in đồng, debit > 0."""
-
-    entry_id: int
-    business_date: date
-    kind: str
-    reference: str
-    document: int | None
-    amount: int
-    balance: int
 
 
 @dataclass(frozen=True)

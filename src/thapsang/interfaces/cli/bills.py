@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
-from datetime import UTC, date, datetime
+from datetime import datetime
 from typing import Any, NoReturn
 
 import typer
@@ -28,6 +27,7 @@ from thapsang.domain.tariffs.queries import UnreadablePolicyVersionError
 from thapsang.engines.rating import PolicyError
 from thapsang.interfaces.cli import closing, corrections
 from thapsang.interfaces.cli.database import database
+from thapsang.interfaces.cli.printing import plain, print_json, steps_bar
 from thapsang.journeys import run_billing
 
 app = typer.Typer(help="Bills: run a month, show, explain and check.", no_args_is_help=True)
@@ -59,7 +59,9 @@ def run(
     with database(), _refusals():
         month = month_of(period)
         if dry:
-            _show_dry_run(run_billing.dry_run(period=month, at=at), as_json=as_json)
+            with steps_bar("computing", quiet=as_json) as step:
+                found = run_billing.dry_run(period=month, at=at, progress=step)
+            _show_dry_run(found, as_json=as_json)
             return
         with _bar(quiet=as_json) as tell:
             outcome = run_billing.start(period=month, workers=workers, progress=tell, at=at)
@@ -73,7 +75,7 @@ def status(period: str = typer.Option("", "--period", metavar="YYYY-MM"), as_jso
         months = [month_of(period)] if period else [found.period for found in queries.runs()]
         rows = [found for month in months if (found := queries.run_progress(period=month))]
     if as_json:
-        _print_json([_plain(row) | {"percent": row.percent} for row in rows])
+        print_json([plain(row) | {"percent": row.percent} for row in rows])
         return
     table = Table("month", "status", "books", "points", "bills", "exceptions", "total, đồng")
     for row in rows:
@@ -96,7 +98,7 @@ def show(
             raise UnknownBillError(
                 f"There is no bill {bill_code(number)}: check the month and the supply point."
             )
-    _print_json(_bill_json(detail)) if as_json else _print_bill(detail)
+    print_json(_bill_json(detail)) if as_json else _print_bill(detail)
 
 
 @app.command()
@@ -107,8 +109,8 @@ def explain(
     with database(), _refusals():
         found = run_billing.explain(bill_id=bill_id_of(bill))
     if as_json:
-        references = {number: _plain(reference) for number, reference in found.references.items()}
-        _print_json(
+        references = {number: plain(reference) for number, reference in found.references.items()}
+        print_json(
             _bill_json(found.detail) | {
                 "references": references, "policy_sha256": found.policy_sha256,
                 "policy_is_current": found.policy_is_current, "differences": list(found.differences),
@@ -138,7 +140,7 @@ _DERIVED = {
 
 
 def _link(link: LinkView | None) -> dict[str, Any] | None:
-    return {"bill": bill_code(link.bill_id), "of_bill": link.of_code, **_plain(link)} if link else None
+    return {"bill": bill_code(link.bill_id), "of_bill": link.of_code, **plain(link)} if link else None
 
 
 def _print_link(link: LinkView | None) -> None:
@@ -153,10 +155,10 @@ def _print_link(link: LinkView | None) -> None:
 @app.command()
 def check(period: str = PERIOD, as_json: bool = AS_JSON) -> None:
     """Prove a month: one bill a point, kWh as read, lines = net, ledger = bills; exit 1 when violated."""
-    with database(), _refusals():
-        report = run_billing.check(period=month_of(period))
+    with database(), _refusals(), steps_bar("checking", quiet=as_json) as step:
+        report = run_billing.check(period=month_of(period), progress=step)
     if as_json:
-        _print_json(_plain(report) | {"sound": report.sound})
+        print_json(plain(report) | {"sound": report.sound})
     else:
         out.print(
             f"{report.period:%Y-%m}: {report.bills:,} bills, {report.exceptions:,} exceptions, "
@@ -184,7 +186,7 @@ def exceptions(
             language="en", limit=limit,
         )  # fmt: skip
     if as_json:
-        _print_json([_plain(row) for row in rows])
+        print_json([plain(row) for row in rows])
         return
     for row in rows:
         out.print(
@@ -228,7 +230,7 @@ def _bar(*, quiet: bool) -> Iterator[Any]:
 def _show_outcome(outcome: run_billing.Outcome, *, as_json: bool) -> None:
     now = outcome.progress
     if as_json:
-        _print_json(_plain(now) | {"new_bills": outcome.new_bills, "nothing_to_do": outcome.nothing_to_do})
+        print_json(plain(now) | {"new_bills": outcome.new_bills, "nothing_to_do": outcome.nothing_to_do})
         return
     if outcome.nothing_to_do:
         out.print(
@@ -247,7 +249,7 @@ def _show_outcome(outcome: run_billing.Outcome, *, as_json: bool) -> None:
 
 def _show_dry_run(found: run_billing.DryRun, *, as_json: bool) -> None:
     if as_json:
-        _print_json(_plain(found) | {"sums": _plain(found.sums())})
+        print_json(plain(found) | {"sums": plain(found.sums())})
         return
     million = [
         Column(name, justify="right") for name in ("bills", "kWh", "net", "VAT", "total", "last", "change")
@@ -261,15 +263,17 @@ def _show_dry_run(found: run_billing.DryRun, *, as_json: bool) -> None:
     out.print(table)
     out.print(f"Last month is taken from its {found.before_from}. Nothing was written.")
     for one in found.reliefs:
-        out.print(f"relief {one.programme}: {one.bills:,} bills, {one.net:,} đồng before VAT, {one.cash:,} in cash")
+        out.print(
+            f"relief {one.programme}: {one.bills:,} bills, {one.net:,} đồng before VAT, {one.cash:,} in cash"
+        )
     for code, count in found.exceptions.items():
         out.print(f"{code}: {count:,} points cannot be billed")
 
 
 def _bill_json(detail: queries.BillDetail) -> dict[str, Any]:
     return {
-        "code": detail.bill.code, **_plain(detail.bill), "policy_version_id": detail.policy_version_id,
-        "lines": [_plain(line) for line in detail.lines],
+        "code": detail.bill.code, **plain(detail.bill), "policy_version_id": detail.policy_version_id,
+        "lines": [plain(line) for line in detail.lines],
     }  # fmt: skip
 
 
@@ -287,18 +291,3 @@ def _print_bill(detail: queries.BillDetail) -> None:
         )  # fmt: skip
     out.print(table)
     out.print(f"net {bill.net:,} + VAT {bill.vat_rate / 100:g} % {bill.vat:,} = {bill.total:,} đồng")
-
-
-def _plain(value: Any) -> dict[str, Any]:
-    found: dict[str, Any] = asdict(value)
-    return found
-
-
-def _print_json(value: Any) -> None:
-    print(json.dumps(value, ensure_ascii=False, default=_text))
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat()
-    return value.isoformat() if isinstance(value, date) else str(value)

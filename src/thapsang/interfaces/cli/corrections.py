@@ -6,8 +6,7 @@ import getpass
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Annotated, Any
 
 import typer
@@ -28,6 +27,7 @@ from thapsang.domain.customers import operations as register
 from thapsang.domain.customers import queries as customers
 from thapsang.engines.rating import PolicyError
 from thapsang.interfaces.cli.database import database
+from thapsang.interfaces.cli.printing import plain, print_json
 from thapsang.journeys import correct_bills
 from thapsang.kit.db.transactions import transaction
 
@@ -91,7 +91,7 @@ def listed(
     with database():
         found = queries.corrections(status=status, limit=limit)
     if as_json:
-        _print_json([_plain(one) for one in found])
+        print_json([plain(one) for one in found])
         return
     table = Table(
         "no.", "status", "how", "customers", "bills", "total, đồng", "asked by", "issued by", "reason"
@@ -117,8 +117,8 @@ def issue(
     with database(), _refusals():
         done = correct_bills.issue(correction_id=number, how=how, actor=who(actor))
     if as_json:
-        _print_json(
-            _plain(done.correction) | {"new_bills": done.new_bills, "nothing_to_do": done.nothing_to_do}
+        print_json(
+            plain(done.correction) | {"new_bills": done.new_bills, "nothing_to_do": done.nothing_to_do}
         )
     elif done.nothing_to_do:
         out.print(
@@ -136,7 +136,7 @@ def withdraw(number: Number, reason: Reason, actor: Actor = "", as_json: AsJson 
             correction_id=number, reason=reason, actor=who(actor), at=timezone.now()
         )
     if as_json:
-        _print_json({"id": number, "dropped": dropped})
+        print_json({"id": number, "dropped": dropped})
     else:
         out.print(f"Correction {number}: {dropped:,} months are dropped.")
 
@@ -167,7 +167,7 @@ def terms(
                 **{name: value for name, value in changes.items() if value},
             )  # fmt: skip
     if as_json:
-        _print_json({"point": point, "changed": changed})
+        print_json({"point": point, "changed": changed})
     else:
         out.print(
             f"{point}: {changed} stretch(es) of terms corrected; what they were is kept. Now preview the months."
@@ -203,7 +203,7 @@ def _refusals() -> Iterator[None]:
 
 def _show(found: CorrectionView, rows: list[CorrectionRow], *, as_json: bool) -> None:
     if as_json:
-        _print_json(_plain(found) | {"rows": [_row(row) for row in rows]})
+        print_json(plain(found) | {"rows": [_row(row) for row in rows]})
         return
     eyes = "; another person must issue it" if found.four_eyes and found.status == "draft" else ""
     out.print(
@@ -225,19 +225,4 @@ def _show(found: CorrectionView, rows: list[CorrectionRow], *, as_json: bool) ->
 
 def _row(row: CorrectionRow) -> dict[str, Any]:
     extra = {"bill": row.bill_code, "total": row.total, "credit": row.credit, "owed": row.owed}
-    return _plain(row) | extra | {"made_bill": bill_code(row.made_bill_id) if row.made_bill_id else None}
-
-
-def _plain(value: Any) -> dict[str, Any]:
-    found: dict[str, Any] = asdict(value)
-    return found
-
-
-def _print_json(value: Any) -> None:
-    print(json.dumps(value, ensure_ascii=False, default=_text))
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat()
-    return value.isoformat() if isinstance(value, date) else str(value)
+    return plain(row) | extra | {"made_bill": bill_code(row.made_bill_id) if row.made_bill_id else None}

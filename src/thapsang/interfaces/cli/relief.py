@@ -18,13 +18,13 @@ from thapsang.domain.reliefs.types import ReliefError
 from thapsang.domain.tariffs import queries as tariffs
 from thapsang.interfaces.cli import relief_evidence
 from thapsang.interfaces.cli.database import database
+from thapsang.interfaces.cli.printing import print_json
 from thapsang.interfaces.cli.relief_shown import (
     AS_JSON,
     BY,
     bar,
     out,
     person,
-    print_json,
     refusals,
     show_batch,
     show_simulation,

@@ -14,7 +14,8 @@ from rich.table import Table
 from thapsang.domain.reliefs import operations, queries
 from thapsang.domain.reliefs.types import EvidenceError
 from thapsang.interfaces.cli.database import database
-from thapsang.interfaces.cli.relief_shown import AS_JSON, BY, out, person, print_json, refusals
+from thapsang.interfaces.cli.printing import print_json
+from thapsang.interfaces.cli.relief_shown import AS_JSON, BY, out, person, refusals
 from thapsang.kit.db.transactions import transaction
 
 app = typer.Typer(help="Lists sent by authorities: import, queue, decide.", no_args_is_help=True)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, date, datetime
 from typing import Any, NoReturn
 
 import typer
@@ -19,6 +17,7 @@ from thapsang.domain.reliefs import queries
 from thapsang.domain.reliefs.types import BatchProgress, BatchView, ReliefError
 from thapsang.engines.rating import PolicyError
 from thapsang.interfaces.cli.database import database
+from thapsang.interfaces.cli.printing import print_json
 from thapsang.journeys import relieve_months
 from thapsang.kit.identity import staff
 from thapsang.kit.identity.models import User
@@ -120,14 +119,3 @@ def show_simulation(result: dict[str, Any]) -> None:
         out.print(
             f"{result['unpriced']:,} bills have no price to move to; see `thapsang relief why`", style="red"
         )
-
-
-def print_json(value: Any) -> None:
-    """Print a value as JSON."""
-    print(json.dumps(value, ensure_ascii=False, default=_text))
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat()
-    return value.isoformat() if isinstance(value, date) else str(value)

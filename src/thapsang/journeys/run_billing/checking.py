@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
@@ -52,10 +53,10 @@ class CheckReport:
         return not self.violations
 
 
-def check(*, period: date) -> CheckReport:
+def check(*, period: date, progress: Callable[[int, int], None] | None = None) -> CheckReport:
     """Check a month: one bill or exception a point, kWh as read, lines = net, reliefs as granted, ledger = bills.
 
-    Raises PeriodError when the month was never billed.
+    `progress` is called with the steps done and the steps in all. Raises PeriodError when the month was never billed.
     """
     run = queries.run(period=period)
     if run is None:
@@ -63,6 +64,7 @@ def check(*, period: date) -> CheckReport:
             f"{period:%Y-%m} was never billed: run `thapsang bills run --period {period:%Y-%m}`."
         )
     low = yymm(period) * PERIOD_FACTOR
+    tell = progress or _nobody
     with bulk_connection() as link:
         bills = pl.DataFrame(billing.month_bills(link, period=period))
         energy = pl.DataFrame(billing.month_energy(link, period=period))
@@ -71,7 +73,7 @@ def check(*, period: date) -> CheckReport:
         given = reliefs.carried(link, low=low, high=low + PERIOD_FACTOR - 1)
         wrong = billing.wrong_bills(link, period=period).to_pylist()
         posted = pl.DataFrame(ledger.posted_documents(link, kind="bills", prefix=f"bills:{period:%Y-%m}:"))
-        read = _read(link, period, [book for book, _ in run_books(run_id=run.id)])
+        read = _read(link, period, [book for book, _ in run_books(run_id=run.id)], tell)
     found = [
         *(Violation("lines", f"bill {w['id']}", f"net {w['net']}, lines sum to {w['lines']}") for w in wrong),
         *_unbilled(run.status, bills, energy, waiting, read),
@@ -85,10 +87,15 @@ def check(*, period: date) -> CheckReport:
     )
 
 
-def _read(link: Connection, period: date, books: list[int]) -> pl.DataFrame:
+def _nobody(done: int, steps: int) -> None:
+    """Tell nobody how far it is."""
+
+
+def _read(link: Connection, period: date, books: list[int], tell: Callable[[int, int], None]) -> pl.DataFrame:
     """Return point, kWh as the readings say, and dates, of all books."""
     parts = [pl.DataFrame(schema={"point": pl.Int64, "kwh": pl.Int64, "start": pl.Date, "end": pl.Date})]
     for at in range(0, len(books), _BOOKS_AT_ONCE):
+        tell(at, len(books))
         usage, _ = metering.period_usage(link, book_ids=books[at : at + _BOOKS_AT_ONCE], period=period)
         by_point = pl.DataFrame(usage).group_by("point")
         parts.append(by_point.agg(pl.col("kwh").sum(), pl.col("start").min(), pl.col("end").max()))

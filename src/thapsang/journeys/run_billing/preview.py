@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -63,18 +64,21 @@ class DryRun:
         )
 
 
-def dry_run(*, period: date, at: datetime | None = None) -> DryRun:
+def dry_run(
+    *, period: date, at: datetime | None = None, progress: Callable[[int, int], None] | None = None
+) -> DryRun:
     """Compute a month without writing anything, and set it against the month before.
 
     The month before is taken from its bills, or computed from its readings when it was not billed here.
+    `progress` is called with the groups of books done and the groups in all, for each month computed.
     Raises PeriodError as `start` does, PolicyError for the tariffs.
     """
     at = at or timezone.now()
     demand_ended(period, at)
-    now, exceptions, reliefs = _computed(period, _law(period, at))
+    now, exceptions, reliefs = _computed(period, _law(period, at), progress)
     before, source = {t.category: t for t in queries.category_totals(period=month_before(period))}, "bills"
     if not before:
-        before, source = _computed(month_before(period), None)[0], "readings"
+        before, source = _computed(month_before(period), None, progress)[0], "readings"
     rows = tuple(
         CategoryPreview(name, now.get(name, _none(name)), before.get(name, _none(name)))
         for name in sorted({*now, *before})
@@ -91,13 +95,16 @@ def _law(period: date, at: datetime) -> InForce | None:
 
 
 def _computed(
-    period: date, law: InForce | None
+    period: date, law: InForce | None, progress: Callable[[int, int], None] | None
 ) -> tuple[dict[str, CategoryTotal], dict[str, int], tuple[ReliefPreview, ...]]:
     """Return the totals by category, the exceptions by code and the reliefs by programme a month would have."""
     book, parts, codes = tariffs.current_book(), [], Counter[str]()
     given = [pl.DataFrame(schema=RELIEF)]
     with bulk_connection() as link:
-        for group in _groups(network.books()):
+        groups = _groups(network.books())
+        for done, group in enumerate(groups):
+            if progress:
+                progress(done, len(groups))
             days: dict[int, list[int]] = {}
             for view in group:
                 days.setdefault(view.reading_day, []).append(view.id)
