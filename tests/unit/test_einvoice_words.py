@@ -91,3 +91,12 @@ def test_amounts_beyond_words_are_refused(amount: int) -> None:
 def test_usual_spellings_say_the_same(other: str) -> None:
     assert same_words(in_words(104_000), other)
     assert not same_words(in_words(104_001), other)
+
+
+@given(thousands=st.integers(1, 10**15 - 1), rest=st.integers(0, 999))
+def test_what_is_kept_of_the_thousands_changes_no_word(thousands: int, rest: int) -> None:
+    from thapsang.engines.einvoice import words
+
+    amount = thousands * 1000 + rest
+    plain = words._below_limit(amount)
+    assert words.in_words(amount) == f"{plain[0].upper()}{plain[1:]} đồng"

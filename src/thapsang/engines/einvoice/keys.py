@@ -79,6 +79,9 @@ def load_certificate(der: bytes) -> x509.Certificate:
         ) from error
 
 
+_PADDING, _HASH = padding.PKCS1v15(), SHA256()
+
+
 @dataclass(frozen=True)
 class SoftwareSigner:
     """A key held in memory."""
@@ -88,7 +91,7 @@ class SoftwareSigner:
 
     def sign(self, data: bytes) -> bytes:
         """Return the RSASSA-PKCS1-v1_5 signature with SHA-256 of `data`."""
-        return self.key.sign(data, padding.PKCS1v15(), SHA256())
+        return self.key.sign(data, _PADDING, _HASH)
 
 
 @dataclass(frozen=True)

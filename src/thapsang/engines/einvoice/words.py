@@ -23,7 +23,9 @@ def in_words(amount: int) -> str:
     """
     if abs(amount) >= _LIMIT:
         raise ValueError(f"{amount} is too large to be said in words: amounts stay below 10^18 đồng.")
-    said = _below_limit(abs(amount))
+    thousands, rest = divmod(abs(amount), 1000)
+    # Bills share their thousands: what those say is kept, and the last three digits follow.
+    said = _ended(_thousands(thousands), rest) if thousands else _below_limit(rest)
     if amount < 0:
         said = f"âm {said}"
     return f"{said[0].upper()}{said[1:]} đồng"
@@ -32,6 +34,16 @@ def in_words(amount: int) -> str:
 def same_words(one: str, other: str) -> bool:
     """Tell whether two texts say the same amount, whichever of the usual spellings each uses."""
     return _plain(one) == _plain(other)
+
+
+@lru_cache(maxsize=32_768)
+def _thousands(number: int) -> str:
+    """Say a number of whole thousands."""
+    return _below_limit(number * 1000)
+
+
+def _ended(thousands: str, rest: int) -> str:
+    return f"{thousands} {_spoken()[rest + 1000]}" if rest else thousands
 
 
 def _below_limit(number: int) -> str:

@@ -25,8 +25,8 @@ from thapsang.kit.bulk.copy import url
 from thapsang.kit.bulk.sharing import helpers, shared_lock
 from thapsang.kit.db.transactions import transaction
 
-GROUP_BILLS = 2_000
-"""Invoices numbered in one transaction and signed in the next, about: a second or two of signing."""
+GROUP_BILLS = 4_000
+"""Invoices numbered in one transaction and signed in the next, about: one to two seconds of signing."""
 HELPER_BILLS = 4_000
 """A helper process takes a second or two to start: it pays from about so many invoices on."""
 _LOCK_CLASS = 7413

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from thapsang.domain.billing.types import bill_code
+from thapsang.domain.billing.types import PERIOD_FACTOR, bill_code
 from thapsang.domain.invoices.types import Policy, SeriesRule, shown_look_up_code
 from thapsang.engines.einvoice import (
     Buyer,
@@ -88,11 +88,10 @@ class Shaper:
         return made
 
     def _rows(self, rows: pl.DataFrame) -> pl.DataFrame:
-        codes = [bill_code(number) for number in rows["bill_id"].to_list()]
         look_up = pl.col("look_up_code")
         return rows.select(
             "number", "issued_on", "customer_code", "name", "tax_code", "address", "id_number", "net", "vat", "total",
-            pl.Series(self.bill, codes, dtype=pl.String),
+            _codes(pl.col("bill_id")).alias(self.bill),
             pl.lit(self.period.value).alias(self.period.name), pl.col("point_code").alias(self.point),
             pl.concat_str(look_up.str.slice(0, 4), look_up.str.slice(4, 4), look_up.str.slice(8, 4), separator="-")
             .alias(self.look_up),
@@ -197,6 +196,14 @@ class Shaper:
             name += words["days"].format(days=f"{days[0]:%d/%m}–{days[1] - timedelta(days=1):%d/%m/%Y}")
         unit = words["unit"]["reactive" if kind == "reactive" else "energy"]
         return (words["adjusted"] if adjusts else "") + name, unit
+
+
+def _codes(bill: pl.Expr) -> pl.Expr:
+    """Return `bill_code` of a column: HD2610-000000123, with -1 … -9 for a later bill."""
+    month, point, sequence = bill // PERIOD_FACTOR, bill % PERIOD_FACTOR // 10, bill % 10
+    tail = pl.when(sequence > 0).then(pl.concat_str(pl.lit("-"), sequence)).otherwise(pl.lit(""))
+    padded = [part.cast(pl.String).str.zfill(width) for part, width in ((month, 4), (point, 9))]
+    return pl.concat_str(pl.lit("HD"), padded[0], pl.lit("-"), padded[1], tail)
 
 
 @lru_cache(maxsize=32)

@@ -176,11 +176,29 @@ def _take(desk: Desk, bills: pl.DataFrame, *, relates: pl.DataFrame | None) -> N
 
 
 def _sign(desk: Desk, claimed: list[ClaimedBook], material: Material | None) -> None:
-    """Write all that is numbered in claimed books, then sign a book at a time; a pack a book."""
+    """Write all that is numbered in claimed books, then sign a book at a time; a pack a book.
+
+    Files first, then their rows, for all the books at once: a statement costs as much as ten rows of it.
+    """
     written = _written(desk, claimed, material) if material is not None and claimed else []
+    at = timezone.localtime()
+    kept = [
+        _keep(desk, book, part, _signed(part.drafts, at))
+        for book in claimed
+        for part in written
+        if part.book_id == book.book_id and part.drafts
+    ]
+    if kept:
+        _note(desk, kept, at)
     for book in claimed:
         mine = [part for part in written if part.book_id == book.book_id]
-        _sign_book(desk, book, mine)
+        done, total = (
+            sum(len(part.drafts) for part in mine),
+            sum(int(part.rows["total"].sum()) for part in mine),
+        )
+        mark_done(desk.write, book=book, invoices=done, total=total, at=at)
+        if refused := [why for part in mine for why in part.refused]:
+            mark_partly_failed(desk.write, book=book, problem="; ".join(refused))
 
 
 @dataclass(frozen=True)
@@ -215,18 +233,6 @@ def _numbered_rows(desk: Desk, material: Material) -> pl.DataFrame:
     return bills.join(unsigned, on="bill_id", how="inner", maintain_order="left")
 
 
-def _sign_book(desk: Desk, book: ClaimedBook, written: list[Written]) -> None:
-    """Sign a book's invoices; they are of one series, but for months that were left over the new year."""
-    at, done, total = timezone.localtime(), 0, 0
-    for part in written:
-        if part.drafts:
-            _keep(desk, book, part.rows, _signed(part.drafts, at), at)
-            done, total = done + len(part.drafts), total + int(part.rows["total"].sum())
-    mark_done(desk.write, book=book, invoices=done, total=total, at=at)
-    if refused := [why for part in written for why in part.refused]:
-        mark_partly_failed(desk.write, book=book, problem="; ".join(refused))
-
-
 def _signed(drafts: list[Draft], at: datetime) -> list[bytes]:
     signer = operations.signer()
     return [
@@ -255,23 +261,45 @@ def _drafts(
     return good, desk.shaper.drafts(good, lines) if good.height else [], refused
 
 
-def _keep(desk: Desk, book: ClaimedBook, rows: pl.DataFrame, signed: list[bytes], at: datetime) -> None:
-    """Keep a book's signed files as one pack, and note where each one is."""
-    numbers, series, series_id = rows["number"].to_list(), rows["series"][0], int(rows["series_id"][0])
+@dataclass(frozen=True)
+class KeptPack:
+    """A pack that is on disk, and what its rows will say: where each invoice is, and its hash."""
+
+    pack: signing.NewPack
+    kept: files.Kept
+    ids: list[int]
+    hashes: list[bytes]
+    positions: list[int]
+    sizes: list[int]
+
+
+def _keep(desk: Desk, book: ClaimedBook, part: Written, signed: list[bytes]) -> KeptPack:
+    """Keep a book's signed files of one series as one pack on disk."""
+    rows, period = part.rows, f"{desk.job.period:%Y-%m}"
+    numbers, series = rows["number"].to_list(), rows["series"][0]
     made: Packed = pack([f"{series}-{number:08d}.xml" for number in numbers], signed)
     kept = files.keep(made.content)
     count = signing.packs_of_book(desk.write, batch_book_id=book.id)
-    name = f"{desk.job.period:%Y-%m}/{series}/{book.code}-{count + 1}.zip"
-    with transaction():
-        files.record(kept=kept, name=name, media_type="application/zip", purpose="invoices")
-    pack_id = signing.add_pack(
-        desk.write, batch_book_id=book.id, series_id=series_id, sha256=kept.sha256, name=name,
-        invoices=len(signed), size=kept.size, at=at, first=int(rows["id"][0]), last=int(rows["id"][-1]),
+    new = signing.NewPack(
+        batch_book_id=book.id, series_id=int(rows["series_id"][0]), sha256=kept.sha256,
+        name=f"{period}/{series}/{book.code}-{count + 1}.zip", invoices=len(signed), size=kept.size,
+        first=int(rows["id"][0]), last=int(rows["id"][-1]),
     )  # fmt: skip
+    hashes = [hashlib.sha256(file).digest() for file in signed]
+    return KeptPack(new, kept, rows["id"].to_list(), hashes, made.positions, [len(file) for file in signed])
+
+
+def _note(desk: Desk, kept: list[KeptPack], at: datetime) -> None:
+    """Write the rows of packs that are on disk, and where each invoice is in them."""
+    with transaction():
+        files.record_many(
+            kept=[(one.kept, one.pack.name) for one in kept], media_type="application/zip", purpose="invoices"
+        )
+    numbers = signing.add_packs(desk.write, packs=[one.pack for one in kept], at=at)
     signing.mark_signed(
-        desk.write, pack_id=pack_id, at=at, ids=rows["id"].to_list(),
-        hashes=[hashlib.sha256(file).digest() for file in signed], positions=made.positions,
-        sizes=[len(file) for file in signed],
+        desk.write, at=at, ids=[n for one in kept for n in one.ids], hashes=[h for one in kept for h in one.hashes],
+        packs=[number for one, number in zip(kept, numbers, strict=True) for _ in one.ids],
+        positions=[n for one in kept for n in one.positions], sizes=[n for one in kept for n in one.sizes],
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -96,6 +96,16 @@ def record(*, kept: Kept, name: str, media_type: str, purpose: str) -> int:
         defaults={"name": name[-255:], "media_type": media_type, "purpose": purpose, "size": kept.size},
     )
     return int(stored.pk)
+
+
+@transaction_required
+def record_many(*, kept: Sequence[tuple[Kept, str]], media_type: str, purpose: str) -> None:
+    """Write the rows that name kept files, each with its name, at once; content known already keeps its first row."""
+    rows = [
+        StoredFile(sha256=one.sha256, name=name[-255:], media_type=media_type, purpose=purpose, size=one.size)
+        for one, name in kept
+    ]
+    StoredFile.objects.bulk_create(rows, ignore_conflicts=True)
 
 
 @transaction_required

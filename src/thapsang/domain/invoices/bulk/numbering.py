@@ -108,4 +108,8 @@ def keep_obstacles(
 
 def clear_obstacles(link: psycopg.Connection[Any], *, bills: list[int]) -> None:
     """Forget the obstacles of bills that have their invoice now."""
-    link.execute("DELETE FROM invoices_obstacle WHERE bill_id = ANY(%s)", [bills])
+    # One text: psycopg's lists of a thousand numbers cost more than the statement.
+    link.execute(
+        "DELETE FROM invoices_obstacle WHERE bill_id = ANY(%s::bigint[])",
+        [f"{{{','.join(map(str, bills))}}}"],
+    )

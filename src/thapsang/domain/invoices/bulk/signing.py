@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -36,18 +37,39 @@ def unsigned(link: Connection | psycopg.Connection[Any], *, low: int, high: int)
     return pl.DataFrame(fetch(link, query), schema=_SCHEMA)
 
 
-def add_pack(
-    link: psycopg.Connection[Any], *, batch_book_id: int, series_id: int, sha256: str, name: str,
-    invoices: int, size: int, at: datetime, first: int, last: int,
-) -> int:  # fmt: skip
-    """Write the row of a pack whose file is kept; return its id."""
-    row = link.execute(
-        "INSERT INTO invoices_pack (batch_book_id, series_id, sha256, name, invoices, size, made_at, "
-        "first_invoice, last_invoice, in_messages) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, false) RETURNING id",
-        [batch_book_id, series_id, sha256, name, invoices, size, at, first, last],
-    ).fetchone()
-    assert row is not None
-    return int(row[0])
+@dataclass(frozen=True)
+class NewPack:
+    """A pack whose file is kept; `first` and `last` are its invoices' numbers of ours."""
+
+    batch_book_id: int
+    series_id: int
+    sha256: str
+    name: str
+    invoices: int
+    size: int
+    first: int
+    last: int
+
+
+def add_packs(link: psycopg.Connection[Any], *, packs: list[NewPack], at: datetime) -> list[int]:
+    """Write the rows of packs whose files are kept; return their ids, in order."""
+    numbers = []
+    with link.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO invoices_pack (batch_book_id, series_id, sha256, name, invoices, size, made_at, "
+            "first_invoice, last_invoice, in_messages) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, false) RETURNING id",
+            [
+                (p.batch_book_id, p.series_id, p.sha256, p.name, p.invoices, p.size, at, p.first, p.last)
+                for p in packs
+            ],
+            returning=True,
+        )
+        while True:
+            row = cursor.fetchone()
+            assert row is not None
+            numbers.append(int(row[0]))
+            if not cursor.nextset():
+                return numbers
 
 
 def packs_of_book(link: psycopg.Connection[Any], *, batch_book_id: int) -> int:
@@ -60,17 +82,17 @@ def packs_of_book(link: psycopg.Connection[Any], *, batch_book_id: int) -> int:
 
 
 def mark_signed(
-    link: psycopg.Connection[Any], *, pack_id: int, at: datetime, ids: list[int], hashes: list[bytes],
+    link: psycopg.Connection[Any], *, at: datetime, ids: list[int], packs: list[int], hashes: list[bytes],
     positions: list[int], sizes: list[int],
 ) -> None:  # fmt: skip
-    """Note each invoice's file: its hash, and where it lies in the pack. All must still be unsigned."""
+    """Note each invoice's file: its pack, its hash, and where it lies. All must still be unsigned."""
     # Whole numbers as one text and hashes as one block: psycopg's lists cost more than all the rest of this.
     done = link.execute(
-        "UPDATE invoices_invoice i SET status = 'signed', steps = i.steps + 1, signed_at = %s, pack_id = %s, "
+        "UPDATE invoices_invoice i SET status = 'signed', steps = i.steps + 1, signed_at = %s, pack_id = v.pack, "
         "sha256 = substring(%b::bytea FROM v.n::int * 32 - 31 FOR 32), position = v.position, size = v.size "
-        "FROM unnest(%s::bigint[], %s::bigint[], %s::int[]) WITH ORDINALITY AS v(id, position, size, n) "
-        "WHERE i.id = v.id AND i.status = 'numbered'",
-        [at, pack_id, b"".join(hashes), _array(ids), _array(positions), _array(sizes)],
+        "FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::int[]) WITH ORDINALITY "
+        "AS v(id, pack, position, size, n) WHERE i.id = v.id AND i.status = 'numbered'",
+        [at, b"".join(hashes), _array(ids), _array(packs), _array(positions), _array(sizes)],
     ).rowcount
     if done != len(ids):
         raise RuntimeError(
