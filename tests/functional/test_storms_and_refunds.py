@@ -56,7 +56,6 @@ def pages() -> Iterator[Pages]:
     me.post("/account/refunds/", wish(mine, amount="20"))
     desk.post(f"/console/refunds/{queries.refunds()[0].id}/approve/", {"reason": "đúng tên"})
     desk.post("/console/refunds/send/")
-    me.post("/account/refunds/", wish(mine, amount="30"))
     desk.post("/console/refunds/ask/", {**wish(theirs), "reason": "Khách gọi"})
     waiting, sent = (queries.refunds(status=status)[0].id for status in ("asked", "sent"))
     yield Pages(

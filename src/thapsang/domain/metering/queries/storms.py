@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import F, Min
+from django.db.transaction import atomic
 from django.utils import timezone
 
 from thapsang.domain.metering.models import Storm, StormArea, StormDecision
 from thapsang.domain.metering.queries.darkness import COVERED, held_query, midnight, period_month, period_of
-from thapsang.domain.metering.types import book_period, month_start
+from thapsang.domain.metering.types import book_period, month_start, reading_policy
 
 MONTHS_SHOWN = 3
 LAST_READING_DAY = 28
@@ -167,30 +169,52 @@ def decisions(*, storm_id: int, limit: int = 100) -> list[DecisionView]:
 _POINTS = "SELECT count(DISTINCT c.point) FROM ({covered}) c WHERE c.storm_id = %s"
 _BOOKS = """
 WITH closing AS (
-    SELECT * FROM unnest(%(days)s::int[], %(months)s::date[], %(starts)s::date[], %(ends)s::date[])
-        AS t (reading_day, period, start, "end")
-), mine AS (
-    SELECT DISTINCT c.point, c.book_id, b.code AS book, t.period, t.start, t."end"
-    FROM ({covered}) c JOIN network_readingbook b ON b.id = c.book_id JOIN closing t ON t.reading_day = b.reading_day
-    WHERE c.storm_id = %(storm)s AND c.began_at < (t."end"::timestamp AT TIME ZONE 'Asia/Ho_Chi_Minh')
-      AND (c.ended_at IS NULL OR c.ended_at > (t.start::timestamp AT TIME ZONE 'Asia/Ho_Chi_Minh'))
-), unread AS (
+    SELECT * FROM unnest(%(days)s::int[], %(months)s::date[], %(starts)s::date[], %(ends)s::date[],
+                         %(since)s::timestamptz[], %(until)s::timestamptz[])
+        AS t (reading_day, period, start, "end", since, until)
+), area AS MATERIALIZED ({covered}),
+mine AS MATERIALIZED (
+    SELECT DISTINCT c.point, c.book_id, b.code AS book, t.period, t.start, t."end", t.since, t.until
+    FROM area c JOIN network_readingbook b ON b.id = c.book_id JOIN closing t ON t.reading_day = b.reading_day
+    WHERE c.storm_id = %(storm)s AND c.began_at < t.until AND (c.ended_at IS NULL OR c.ended_at > t.since)
+), read AS ({read}),
+unread AS (
     SELECT DISTINCT m.point, m.period FROM mine m
     JOIN customers_supplypoint p ON p.id = m.point AND p.status = 'active'
     JOIN metering_installation i ON i.supply_point_id = m.point AND i.start < m."end"
          AND (i."end" IS NULL OR i."end" > m."end")
     JOIN metering_register r ON r.installation_id = i.id
-    WHERE NOT EXISTS (SELECT FROM metering_reading x WHERE x.register_id = r.id
-                      AND x.read_on BETWEEN m."end" - 1 AND m."end" + 1)
+    LEFT JOIN read x ON x.register_id = r.id AND x."end" = m."end"
+    WHERE x.register_id IS NULL
       AND EXISTS (SELECT FROM customers_supplyagreement a WHERE a.supply_point_id = m.point AND a.start < m."end"
                   AND (a."end" IS NULL OR a."end" > m.start))
-), held AS ({held})
-SELECT m.period, m."end", m.book, count(*), count(u.point), count(u.point) FILTER (WHERE h.point IS NOT NULL),
-       count(u.point) FILTER (WHERE h.anew)
+), of_point AS (
+    SELECT DISTINCT ON (storm_id, supply_point_id, period) * FROM metering_stormdecision
+    WHERE supply_point_id IS NOT NULL ORDER BY storm_id, supply_point_id, period, id DESC
+), of_book AS (
+    SELECT DISTINCT ON (storm_id, book_id, period) * FROM metering_stormdecision
+    WHERE book_id IS NOT NULL ORDER BY storm_id, book_id, period, id DESC
+), held AS (
+    SELECT m.point, m.period, bool_or(coalesce(d.decision, e.decision, '') = 'read') AS anew
+    FROM mine m JOIN unread u ON u.point = m.point AND u.period = m.period
+    JOIN area c ON c.point = m.point AND c.began_at < m.until AND (c.ended_at IS NULL OR c.ended_at > m.since)
+    LEFT JOIN of_point d ON d.storm_id = c.storm_id AND d.supply_point_id = m.point AND d.period = m.period
+    LEFT JOIN of_book e ON e.storm_id = c.storm_id AND e.book_id = m.book_id AND e.period = m.period
+    WHERE CASE coalesce(d.decision, e.decision) WHEN 'read' THEN true WHEN 'estimate' THEN false
+          ELSE c.ended_at IS NULL END
+    GROUP BY m.point, m.period
+)
+SELECT m.period, m."end", m.book, count(*), count(u.point), count(h.point), count(h.point) FILTER (WHERE h.anew)
 FROM mine m LEFT JOIN unread u ON u.point = m.point AND u.period = m.period
 LEFT JOIN held h ON h.point = m.point AND h.period = m.period
 GROUP BY m.period, m."end", m.book ORDER BY m.period DESC, m.book
 """
+_READ = """
+SELECT DISTINCT register_id, date '{end}' AS "end" FROM metering_reading
+WHERE read_on BETWEEN date '{end}' - {slack} AND date '{end}' + {slack}
+"""
+_OF_BOOK = """(SELECT p.id AS point FROM customers_supplypoint p
+    JOIN network_readingbook b ON b.id = p.book_id WHERE b.code = %(book)s)"""
 _HELD_POINTS = """
 SELECT p.id, p.code, b.code, coalesce(min(me.serial), ''), h.anew
 FROM ({held}) h JOIN customers_supplypoint p ON p.id = h.point JOIN network_readingbook b ON b.id = p.book_id
@@ -219,23 +243,20 @@ def books_in_storm(*, storm_id: int, today: date) -> list[BookInStorm]:
     closings = _closings(found, today)
     if not closings:
         return []
-    held = " UNION ALL ".join(
-        f"SELECT h.*, date '{month}' AS period FROM ({held_query(start, end, month)}) h "  # noqa: S608 - dates only
-        f"JOIN customers_supplypoint p ON p.id = h.point JOIN network_readingbook b ON b.id = p.book_id "
-        f"AND b.reading_day = {int(day)}"
-        for day, month, start, end in closings
-    )
-    days, months, starts, ends = (list(column) for column in zip(*closings, strict=True))
-    values: dict[str, Any] = {
-        "days": days,
-        "months": months,
-        "starts": starts,
-        "ends": ends,
-        "storm": storm_id,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_BOOKS.format(covered=COVERED, held=held), values)
-        return [BookInStorm(*row) for row in cursor.fetchall()]
+    # Days are written in, so that only the partitions around a closing day are read.
+    slack = reading_policy(settings.POLICIES / settings.DISTRIBUTOR, today).tolerance_days
+    ends = sorted({row[3] for row in closings})
+    read = " UNION ALL ".join(_READ.format(end=end, slack=int(slack)) for end in ends)
+    columns = zip(*((*row, midnight(row[2]), midnight(row[3])) for row in closings), strict=True)
+    names = ("days", "months", "starts", "ends", "since", "until")
+    values: dict[str, Any] = {"storm": storm_id, **dict(zip(names, map(list, columns), strict=True))}
+    with atomic(), connection.cursor() as cursor:
+        # The planner cannot tell how many points a storm covers: it would look each of them up, one after the other.
+        cursor.execute("SET LOCAL enable_nestloop = off")
+        cursor.execute(_BOOKS.format(covered=COVERED, read=read), values)
+        rows = cursor.fetchall()
+        cursor.execute("SET LOCAL enable_nestloop = on")
+    return [BookInStorm(*row) for row in rows]
 
 
 def _closings(found: StormView, today: date) -> list[tuple[int, date, date, date]]:
@@ -258,10 +279,14 @@ def _closings(found: StormView, today: date) -> list[tuple[int, date, date, date
 def held_in_book(*, storm_id: int, closing: date, book: str = "", limit: int = 100) -> list[HeldPoint]:
     """Return points of a storm whose estimate for a closing day is held back, by book and code."""
     dates = period_of(closing)
-    query = _HELD_POINTS.format(held=held_query(dates.start, dates.end, period_month(closing)))
-    with connection.cursor() as cursor:
-        cursor.execute(query, {"storm": storm_id, "book": book, "closing": closing, "limit": limit})
-        return [HeldPoint(*row) for row in cursor.fetchall()]
+    held = held_query(dates.start, dates.end, period_month(closing), among=_OF_BOOK if book else "")
+    with atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_nestloop = off")
+        values: dict[str, Any] = {"storm": storm_id, "book": book, "closing": closing, "limit": limit}
+        cursor.execute(_HELD_POINTS.format(held=held), values)
+        rows = cursor.fetchall()
+        cursor.execute("SET LOCAL enable_nestloop = on")
+    return [HeldPoint(*row) for row in rows]
 
 
 def held_by(*, points: list[int], closing: date) -> dict[int, str]:
