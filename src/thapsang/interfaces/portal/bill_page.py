@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from django.utils.translation import get_language, gettext
+from django.utils.translation import get_language
 
 from thapsang.domain.billing import queries as billing
 from thapsang.domain.billing.queries.corrections import links_of
@@ -19,6 +19,7 @@ from thapsang.domain.reliefs import queries as reliefs
 from thapsang.domain.tariffs import queries as tariffs
 from thapsang.interfaces.shared import bill_words, words
 from thapsang.interfaces.shared.charts import MonthBar, month_chart, month_table, share_bar
+from thapsang.interfaces.shared.words import gettext
 
 if TYPE_CHECKING:
     from thapsang.domain.billing.types import BillView, LineView

@@ -19,6 +19,7 @@ from thapsang.interfaces.portal.views import (
 
 app_name = "portal"
 urlpatterns = [
+    path("bills/<str:code>/", bills.bill, name="bill"),  # early: it is opened the most
     path("", landing.landing, name="landing"),
     path("language/", landing.language, name="language"),
     path("manifest.webmanifest", landing.manifest, name="manifest"),
@@ -34,7 +35,6 @@ urlpatterns = [
     path("account/refunds/", refunds.refunds, name="refunds"),
     path("account/refunds/<int:number>/withdraw/", refunds.withdraw, name="refund-withdraw"),
     path("bills/", bills.bills, name="bills"),
-    path("bills/<str:code>/", bills.bill, name="bill"),
     path("bills/<str:code>/pdf/", bills.pdf, name="bill-pdf"),
     path("bills/<str:code>/xml/", invoices.mine, name="bill-xml"),
     path("bills/<str:code>/pay/", paying.choose, name="pay"),

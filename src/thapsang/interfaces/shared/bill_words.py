@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
-from django.utils.translation import gettext
-
 from thapsang.domain.billing.types import LineView, LinkView
 from thapsang.interfaces.shared import words
 from thapsang.interfaces.shared.charts import MonthBar
+from thapsang.interfaces.shared.words import gettext
 
 RELIEF = "relief"
 HOUSEHOLD = frozenset({"residential", "residential-prepaid", "tenant"})

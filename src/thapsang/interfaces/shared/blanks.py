@@ -26,6 +26,7 @@ Value: TypeAlias = "str | bool | Sequence[Value] | Mapping[str, Value] | None"
 KEPT = 500
 _MARK = re.compile("\ue000([0-9]+)\ue001")
 _TEXT = "text"
+_SPECIAL = re.compile("[&<>\"']").search
 _blanks: OrderedDict[Hashable, list[str | int]] = OrderedDict()
 _lock = threading.Lock()
 
@@ -48,7 +49,7 @@ def filled(template: str, values: Mapping[str, Value], **fixed: Hashable) -> str
             _blanks[key] = blank
             while len(_blanks) > KEPT:
                 _blanks.popitem(last=False)
-    safe = [text if isinstance(text, SafeString) else escape(text) for text in texts]
+    safe = [text if not _SPECIAL(text) or isinstance(text, SafeString) else escape(text) for text in texts]
     return "".join([part if isinstance(part, str) else safe[part] for part in blank])
 
 
@@ -62,7 +63,15 @@ def _shape(value: Value, texts: list[str]) -> Hashable:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, Mapping):
-        return tuple([(name, _shape(each, texts)) for name, each in value.items()])
+        shape: list[Hashable] = []
+        for name, each in value.items():
+            shape.append(name)
+            if each.__class__ is str and each:  # as most are
+                texts.append(each)
+                shape.append(_TEXT)
+            else:
+                shape.append(_shape(each, texts))
+        return tuple(shape)
     return tuple([_shape(each, texts) for each in value])
 
 

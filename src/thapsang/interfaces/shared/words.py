@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from django.utils import timezone
-from django.utils.translation import get_language, gettext
+from django.utils import timezone, translation
+from django.utils.translation import get_language
 
 NARROW = "\u00a0"
 ENGLISH_MONTHS = (
@@ -26,15 +27,26 @@ ENGLISH_MONTHS = (
 )
 
 
+def gettext(message: str) -> str:
+    """As Django's; a page says the same sentences again and again, so each is looked up once a language."""
+    return _said(get_language(), message)
+
+
+@functools.lru_cache(maxsize=2048)
+def _said(_language: str | None, message: str) -> str:
+    return translation.gettext(message)
+
+
 def _english() -> bool:
     return (get_language() or "vi").startswith("en")
 
 
 def number(value: int) -> str:
     """305230 → 305.230 (Vietnamese) or 305,230 (English)."""
+    if 0 <= value < 1000:  # as most are: the same in both languages, no need to ask which
+        return str(value)
     grouped = f"{value:,}".replace("-", "−") if value < 0 else f"{value:,}"
-    # A number without groups is the same in both languages, and most are: no need to ask which.
-    return grouped if -1000 < value < 1000 or _english() else grouped.replace(",", ".")
+    return grouped if _english() else grouped.replace(",", ".")
 
 
 def dong(value: int) -> str:

@@ -151,6 +151,8 @@ class _Dial:
     readings: list[tuple[date, int, str]]
     days: list[date]
     """The days of the readings."""
+    on: dict[date, tuple[date, int, str]]
+    """The reading of each of these days, the lowest where there are several."""
 
 
 def monthly_usage(*, supply_point_id: int, months: int = 25, until: date) -> list[MonthUsage]:
@@ -204,8 +206,9 @@ def _dials(readings: Iterable[tuple[Any, ...]]) -> list[_Dial]:
         lines = list(group)
         _, _, kind, digits, installation, multiplier, start, end, *_ = lines[0]
         values = [(line[8], line[9], line[10]) for line in lines]
-        days = [line[8] for line in lines]
-        dials.append(_Dial(kind, digits, installation, multiplier, start, end, values, days))
+        days = [value[0] for value in values]
+        on = {value[0]: value for value in sorted(values, reverse=True)}
+        dials.append(_Dial(kind, digits, installation, multiplier, start, end, values, days, on))
     banded = {dial.installation for dial in dials if dial.kind in BANDS}
     return [dial for dial in dials if dial.kind in BANDS or dial.installation not in banded]
 
@@ -230,6 +233,8 @@ def _month(
 
 def _near(dial: _Dial, day: date, boundary: date, policy: ReadingPolicy) -> tuple[date, int, str] | None:
     """Return the reading that stands for a boundary: within the tolerance at a regular one (as in bulk)."""
+    if (exact := dial.on.get(day)) is not None:
+        return exact
     allowed = timedelta(days=policy.tolerance_days if day == boundary else 0)
     begin = bisect_left(dial.days, day - allowed)
     near = dial.readings[begin : bisect_right(dial.days, day + allowed)]
