@@ -11,7 +11,8 @@ import pytest
 
 from tests.factories import einvoice
 from tests.scenarios.travel import story
-from tests.scenarios.travel.steps import Traveller
+from tests.scenarios.travel.happenings import live
+from tests.scenarios.travel.traveller import Traveller
 from thapsang.config import ports
 from thapsang.domain.invoices import operations as invoices
 
@@ -50,7 +51,7 @@ def lives() -> list[Path]:
 def test_the_lives_come_to_the_figures_worked_out_by_hand() -> None:
     traveller = Traveller()
     for one in story.load(lives()).days():
-        traveller.live(one)
+        live(traveller, one)
     for period in sorted(traveller.world.touched):
         traveller.proof.month(f"at the end {period:%Y-%m}", period)
         traveller.proof.invoices(f"at the end {period:%Y-%m}", period)

@@ -40,6 +40,8 @@ class Figures:
     vat_rate: int
     vat: int
     total: int
+    relief: int = 0
+    """What programmes took off in the bill itself, VAT included."""
 
 
 @dataclass(frozen=True)
@@ -60,16 +62,23 @@ def half_up(value: Fraction) -> int:
 
 
 def figures(entry: dict[str, Any], where: str) -> Figures:
-    """Read `lines`, `net`, `vat`, `total`; raise WorkingError when one does not follow from the others."""
+    """Read `lines`, `net`, `vat`, `total`; raise WorkingError when one does not follow from the others.
+
+    `less`: what each programme takes off in the bill itself, one working a programme.
+    """
     lines = _lines(entry["lines"], where)
-    net = sum(line.amount for line in lines)
+    before = sum(line.amount for line in lines)
+    less = [sum(line.amount for line in _stretch(text, None, where)) for text in entry.get("less", [])]
+    lines = (*lines, *(Line(0, 0, -amount) for amount in less))
+    net = before - sum(less)
     percent, vat = _match(_VAT, entry["vat"], where)
     _same(entry["net"], net, where, "net")
     _same(vat, half_up(Fraction(net * percent, 100)), where, "vat")
     _same(entry["total"], net + vat, where, "total")
     if "kwh" in entry:
         _same(entry["kwh"], sum(line.kwh for line in lines if line.price), where, "kwh")
-    return Figures(lines, net, percent * 100, vat, net + vat)
+    given = before - net + half_up(Fraction(before * percent, 100)) - vat
+    return Figures(lines, net, percent * 100, vat, net + vat, given)
 
 
 def relief(entry: dict[str, Any], where: str) -> Relief:

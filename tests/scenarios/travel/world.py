@@ -9,7 +9,6 @@ from typing import Any
 from thapsang.domain.customers import operations as customers
 from thapsang.domain.ledger import operations as ledger
 from thapsang.domain.metering import operations as metering
-from thapsang.domain.metering.types import book_period
 from thapsang.domain.network import operations as network
 from thapsang.kit.db.transactions import transaction
 
@@ -31,9 +30,7 @@ class Point:
     code: str
     who: str
     agreement: int
-    book: str
     serial: str
-    kinds: tuple[str, ...]
 
 
 @dataclass
@@ -41,7 +38,6 @@ class World:
     """Everything a story has named so far. `owed` is added up from the files, never read from the product."""
 
     books: dict[str, int] = field(default_factory=dict)
-    reading_days: dict[str, int] = field(default_factory=dict)
     communes: dict[str, int] = field(default_factory=dict)
     people: dict[str, Person] = field(default_factory=dict)
     points: dict[str, Point] = field(default_factory=dict)
@@ -62,7 +58,6 @@ class World:
                 self.communes[one["name"]] = network.create_commune(**one, area_team_id=self._team)
             for book in books:
                 self.books[book["code"]] = network.create_book(area_team_id=self._team, **book)
-                self.reading_days[book["code"]] = book["reading_day"]
             ledger.open_account(chart="112", code="112")
 
     def customer(
@@ -87,21 +82,13 @@ class World:
             number = customers.create_supply_point(
                 customer_code=person.code, premises_id=premises, book_id=self.books[book]
             )
-            count = sum(one.who == who for one in self.points.values()) + 1
+            count = sum(one.code.startswith(person.code) for one in self.points.values()) + 1
             agreement = customers.open_agreement(
                 number=f"HD-{point}-1", customer_id=person.id, supply_point_id=number, start=at.date(),
                 category=category, **quarters(terms),
             )  # fmt: skip
             metering.install_meter(supply_point_id=number, meter=metering.NewMeter(**meter), on=at.date())
-        self.points[point] = Point(
-            number, f"{person.code}{count:03d}", who, agreement, book, meter["serial"],
-            tuple(meter.get("opening", {"total": 0})),
-        )  # fmt: skip
-
-    def reading_days_of(self, point: str, period: date) -> tuple[date, date]:
-        """Return the first day of a point's period and the day after its last."""
-        dates = book_period(period, self.reading_days[self.points[point].book])
-        return dates.start, dates.end
+        self.points[point] = Point(number, f"{person.code}{count:03d}", who, agreement, meter["serial"])
 
 
 def quarters(terms: dict[str, Any]) -> dict[str, Any]:

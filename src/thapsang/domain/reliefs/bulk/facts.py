@@ -15,12 +15,19 @@ NO_EVIDENCE = EVIDENCE.empty_table()
 
 
 def uses(link: Link, *, on: date, low: int = 0, high: int = LAST_POINT) -> pl.DataFrame:
-    """Return `point` and `use` of premises with a use on a day, points `low` to `high`, one row each, in order."""
+    """Return `point` and `use` of premises, points `low` to `high`, one row each, in order.
+
+    `on` is the last day of a month, and the month's bills are meant: of a point whose book is read inside the month,
+    the use on the last day its bill covers counts, the day before the reading.
+    """
     sql = (
-        "SELECT DISTINCT ON (supply_point_id) supply_point_id AS point, use FROM reliefs_premisesuse "  # noqa: S608
-        f"WHERE start <= '{on:%Y-%m-%d}' AND (\"end\" IS NULL OR \"end\" > '{on:%Y-%m-%d}') "
-        f"AND supply_point_id BETWEEN {int(low)} AND {int(high)} "
-        "ORDER BY supply_point_id, start DESC"
+        "SELECT DISTINCT ON (u.supply_point_id) u.supply_point_id AS point, u.use FROM reliefs_premisesuse u "  # noqa: S608
+        "JOIN customers_supplypoint p ON p.id = u.supply_point_id JOIN network_readingbook b ON b.id = p.book_id, "
+        "LATERAL (SELECT CASE WHEN b.reading_day = 1 THEN m.last ELSE date_trunc('month', m.last)::date "
+        f"+ b.reading_day - 2 END AS day FROM (SELECT '{on:%Y-%m-%d}'::date AS last) m) billed "
+        'WHERE u.start <= billed.day AND (u."end" IS NULL OR u."end" > billed.day) '
+        f"AND u.supply_point_id BETWEEN {int(low)} AND {int(high)} "
+        "ORDER BY u.supply_point_id, u.start DESC"
     )
     return pl.DataFrame(fetch(link, sql), schema={"point": pl.Int64, "use": pl.String})
 
