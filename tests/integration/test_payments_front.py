@@ -9,15 +9,19 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
-from django.db import close_old_connections, transaction
+from django.db import close_old_connections, connection, transaction
 
 from tests.factories.payments import count, make_debtor
 from thapsang.domain.payments.operations import settling
+from thapsang.domain.payments.operations.intents import random_code
 from thapsang.interfaces.api import hot
 from thapsang.interfaces.api.hot import Confirmations
+from thapsang.kit.db.place import libpq_url
+from thapsang.kit.db.statements import rows
 from thapsang.kit.identity import clients
 
 pytestmark = pytest.mark.django_db
@@ -296,3 +300,25 @@ def test_a_route_that_is_open_to_others_is_left_to_django(
         both(ways, lambda: made(ways, {}), caplog)
     hot._open_to_machines_only.cache_clear()
     assert ways.passed_on == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_was_lost_hinders_no_confirmation(
+    ways: Ways, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settling, "random_code", random_code)
+    make_debtor(108_000, 108_000)
+    for number in range(3):
+        if number:
+            end_connection()
+            clients._known.clear()
+        sent = ways.environ(payment(transaction_id=f"FT{number}"), HTTP_IDEMPOTENCY_KEY=f"k{number}")
+        assert answer(ways.front, sent)[0] == "201 Created"
+    assert (count("payments_payment"), ways.passed_on) == (3, 0)
+
+
+def end_connection() -> None:
+    """End this thread's connection as a server does that is restarted."""
+    pid = rows("SELECT pg_backend_pid()", {})[0][0]
+    with psycopg.connect(libpq_url(connection.settings_dict), autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 1000)", [pid])
