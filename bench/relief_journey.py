@@ -203,6 +203,7 @@ def apply_and_back() -> tuple[float, float, float, int]:
 def run() -> Iterable[dict[str, object]]:
     """Yield the seconds of simulating three months, and of granting and taking back one, each beside its floor."""
     with running(embedded_place()) if is_embedded() else nullcontext(), database():
+        os.environ["DATABASE_URL"] = url()  # the helpers find the bench's own database
         fill(POINTS)
         billed_months()
         programme()

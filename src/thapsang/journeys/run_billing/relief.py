@@ -26,6 +26,7 @@ from thapsang.domain.ledger import operations as accounts
 from thapsang.domain.reliefs import bulk as reliefs
 from thapsang.domain.reliefs import operations
 from thapsang.engines.rating import TariffBook
+from thapsang.engines.relief import reliefs_from_content
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,12 @@ class Granting:
     batch_id: int
     invoice_date: date
     funding: dict[str, int]
+    content: dict[str, Any]
+    """The book's files: a helper asks the database by its own connections only."""
 
-    def law(self, prices: TariffBook, period: date) -> InForce | None:
+    def law(self, prices: TariffBook, period: date) -> InForce:
         """Return the kept book over the month's bills."""
-        return kept(self.version_id, prices, period=period, invoice_date=self.invoice_date)
+        return InForce(reliefs_from_content(self.content, prices), prices, period, self.invoice_date)
 
 
 def keep_in_force(prices: TariffBook, *, period: date, at: datetime) -> int | None:
@@ -61,7 +64,7 @@ def granting(run: OpenedRun, prices: TariffBook, *, period: date, at: datetime) 
     batch = operations.standing_batch(
         version_id=run.relief_version_id, month=period, programmes=law.programmes, name=f"Hóa đơn {period:%m/%Y}", at=at
     )  # fmt: skip
-    return Granting(run.relief_version_id, batch, day, funding)
+    return Granting(run.relief_version_id, batch, day, funding, law.book.content)
 
 
 def borne_by_others(computed: Computed, how: Granting | None) -> pl.DataFrame | None:
