@@ -54,7 +54,8 @@ def _billing() -> dict[str, Any]:
 
 def _takings(today: date) -> dict[str, Any]:
     since = today - timedelta(days=DAYS - 1)
-    rows = day_totals(since=since, until=today + timedelta(days=1))
+    # An adjusting bill's credit is kept as a payment as well: it is no money that came in.
+    rows = [one for one in day_totals(since=since, until=today + timedelta(days=1)) if one.channel != "note"]
     days = [since + timedelta(days=i) for i in range(DAYS)]
     by_day = [sum(row.amount for row in rows if row.day == day) for day in days]
     mine = [row for row in rows if row.day == today]
