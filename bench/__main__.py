@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 
 NAMES = [
-    "rating", "relief", "relief_journey", "readings", "demo_load", "search", "bill_run", "payments", "portal", "einvoice",
-    "invoices",
+    "rating", "relief", "relief_journey", "readings", "demo_load", "search", "bill_run", "payments", "portal",
+    "einvoice", "invoices", "bill_pdf",
 ]  # fmt: skip
 
 
