@@ -79,8 +79,9 @@ class Proof:
             ((billed, paid),) = rows(
                 "SELECT (SELECT coalesce(sum(total), 0) FROM billing_bill WHERE customer_id = %s)::bigint, "
                 "(SELECT coalesce(sum(amount), 0) FROM payments_payment "
-                "WHERE customer_id = %s AND channel <> 'note')::bigint",
-                person.id, person.id,
+                "WHERE customer_id = %s AND channel <> 'note')::bigint - (SELECT coalesce(sum(amount), 0) FROM "
+                "payments_refundrequest WHERE customer_id = %s AND status IN ('sent', 'paid'))::bigint",
+                person.id, person.id, person.id,
             )  # fmt: skip
             self.same(where, f"bills less payments of {who}", billed - paid, balance)
         self.same(where, "trial balance", 0, sum(line.balance for line in ledger.trial_balance()))

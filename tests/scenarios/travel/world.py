@@ -45,6 +45,9 @@ class World:
     batches: dict[str, int] = field(default_factory=dict)
     touched: set[date] = field(default_factory=set)
     """Months with later bills: corrected, relieved."""
+    refunds: dict[str, int] = field(default_factory=dict)
+    in_bill: dict[tuple[str, date], int] = field(default_factory=dict)
+    """What programmes took off in a point's bill of a month, as it stands, VAT included."""
     relieved: int = 0
     _team: int = 0
 

@@ -36,6 +36,8 @@ def _corrected(
 ) -> None:
     where, low = f"{step.where} {day:%Y-%m}", bill_id(day, point)
     new = working.figures(entry, where)
+    life.world.relieved += new.relief - life.world.in_bill[step.values["point"], day]
+    life.world.in_bill[step.values["point"], day] = new.relief
     made = rows(
         "SELECT b.id, l.kind, b.total FROM billing_bill b JOIN billing_billlink l ON l.bill_id = b.id WHERE b.id "
         "BETWEEN %s AND %s AND l.origin LIKE 'correction:%%' ORDER BY b.id DESC LIMIT %s",

@@ -1,4 +1,4 @@
-"""Money arrives: by the bank, by the gateway."""
+"""Money arrives, by the bank or the gateway; credit is paid back."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from datetime import datetime, timedelta
 
 from tests.factories.payments import vnpay_message
 from tests.scenarios.travel.story import Step
-from tests.scenarios.travel.traveller import Traveller, happens
+from tests.scenarios.travel.traveller import APPROVER, CLERK, Traveller, happens
+from thapsang.domain.payments.operations import refunds
 from thapsang.domain.payments.types import IdempotencyKey
 from thapsang.journeys import pay_bill
+from thapsang.kit.db.transactions import transaction
 
 
 @happens("pays")
@@ -23,6 +25,37 @@ def pays(life: Traveller, step: Step) -> None:
     life.slips += 1
     _PAY[by](person.code, amount, f"GD{life.slips:06d}", step.at)
     life.world.owed[who] -= amount
+
+
+@happens("refund asked")
+def refund_asked(life: Traveller, step: Step) -> None:
+    """Asked by a clerk, approved by somebody else."""
+    values, person = step.values, life.world.people[step.values["who"]]
+    with transaction():
+        number = refunds.ask_refund(
+            customer_code=person.code, amount=values["amount"], bank=values["bank"], account=values["account"],
+            holder="Nguyễn Thị Lan", reason="credit", by_customer=True, actor=CLERK, at=step.at,
+        )  # fmt: skip
+    with transaction():
+        refunds.approve_refund(refund_id=number, reason="credit is there", actor=APPROVER, at=step.at)
+    life.world.refunds[values["who"]] = number
+
+
+@happens("refunds sent")
+def refunds_sent(life: Traveller, step: Step) -> None:
+    """One file for the bank; the claim ends in the same transaction."""
+    with transaction():
+        file, _ = refunds.send_refunds(actor=CLERK, at=step.at)
+    life.proof.same(step.where, "the file's total", step.values["amount"], file.total if file else None)
+    life.world.owed[step.values["who"]] += step.values["amount"]
+
+
+@happens("refund confirmed")
+def refund_confirmed(life: Traveller, step: Step) -> None:
+    """The bank says it paid."""
+    number = life.world.refunds[step.values["who"]]
+    with transaction():
+        refunds.confirm_refund(refund_id=number, bank_reference=f"HT{number}", actor=CLERK, at=step.at)
 
 
 def _by_bank(code: str, amount: int, slip: str, at: datetime) -> None:

@@ -26,6 +26,7 @@ def end_of_month(life: Traveller, one: Month) -> None:
         life.proof.bill(f"{where} {point}", number, wanted)
         world.owed[entry.get("who", world.points[point].who)] += wanted.total
         world.relieved += wanted.relief
+        world.in_bill[point, one.period] = wanted.relief
         numbers.append(number)
     ((count,),) = rows("SELECT count(*) FROM billing_bill b JOIN billing_billrun r ON r.id = b.run_id "
                        "WHERE r.period = %s AND b.id %% 10 = 0", one.period)  # fmt: skip
