@@ -46,7 +46,7 @@ GROUPS = {
     "audit": "audit:app",
     "api": "payments:api",
     "keys": "keys:app",
-    "db": "database:app",
+    "db": "warming:app",
 }
 """Groups of commands: name → module:Typer of this package."""
 

@@ -10,6 +10,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections, c
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
+from thapsang.interfaces.shared.searched import warm_search
 from thapsang.interfaces.worker import tasks
 from thapsang.journeys import send_messages, thank_payers
 from thapsang.kit.events import operations as events
@@ -31,7 +32,7 @@ def run_worker(*, concurrency: int = 2) -> None:
         threading.Thread(target=_repeat, args=[stop, work, pause], name=work.__name__, daemon=True)
         for work, pause in ((_tell_events, POLL_SECONDS), (_send_messages, MESSAGES_SECONDS))
     ]
-    for loop in loops:
+    for loop in [*loops, threading.Thread(target=_warm, name="warm", daemon=True)]:
         loop.start()
     try:
         with app.replace_connector(app.connector.get_worker_connector()):  # type: ignore[attr-defined]
@@ -43,6 +44,20 @@ def run_worker(*, concurrency: int = 2) -> None:
         stop.set()
         for loop in loops:
             loop.join(timeout=10)
+
+
+def _warm() -> None:
+    """Read what searching needs once, so that the first search of the day does not wait for the disk."""
+    try:
+        left = [one for one in warm_search() if one.left_out]
+        if left:
+            logger.info("%s of what searching reads is left out: see `thapsang db warm`", len(left))
+    except Exception:
+        logger.warning(
+            "what searching reads was not read ahead; the first searches will be slower", exc_info=True
+        )
+    finally:
+        connection.close()
 
 
 def _tell_events() -> bool:

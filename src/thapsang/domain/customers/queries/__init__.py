@@ -22,10 +22,11 @@ from thapsang.domain.customers.queries.register import (
     supply_points_of,
     terms,
 )
-from thapsang.domain.customers.queries.search import search
+from thapsang.domain.customers.queries.search import SEARCHED, search
 from thapsang.domain.customers.types import masked_name
 
 __all__ = [
+    "SEARCHED",
     "ConsentText",
     "ConsentTextError",
     "Place",

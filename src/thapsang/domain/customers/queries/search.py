@@ -16,6 +16,12 @@ from thapsang.domain.customers.queries.by_words import by_words
 from thapsang.domain.customers.types import InvalidValueError, SearchHit, check_tax_code, normalise_phone
 from thapsang.kit.privacy import cipher
 
+SEARCHED = (
+    "customers_customer", "customers_premises", "customers_supplypoint", "customers_supplyagreement",
+    "customers_contactpoint",
+)  # fmt: skip
+"""Tables that searching reads; without them in memory the first search waits for the disk."""
+
 
 def search(*, text: str, limit: int = 20) -> list[SearchHit]:
     """Return up to `limit` customers that fit what somebody typed, best first.

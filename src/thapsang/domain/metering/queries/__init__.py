@@ -12,6 +12,7 @@ from thapsang.domain.metering.queries.imports import (
     rejections,
 )
 from thapsang.domain.metering.queries.points import (
+    SEARCHED,
     MeterView,
     MonthUsage,
     ReadingView,
@@ -41,6 +42,7 @@ from thapsang.domain.metering.queries.storms import (
 )
 
 __all__ = [
+    "SEARCHED",
     "AreaView",
     "BookInStorm",
     "DecisionView",

@@ -134,6 +134,8 @@ WHERE p.id = %(point)s ORDER BY r.id, m.read_on
 """
 
 
+SEARCHED = ("metering_meter", "metering_installation")
+"""Tables that finding a point by its meter reads."""
 _A_MONTH_OR_TWO = timedelta(days=62)
 _period = functools.lru_cache(maxsize=1024)(book_period)
 
