@@ -99,8 +99,7 @@ def do_books(links: Desk, batch: _Batch, claimed: list[ClaimedBook]) -> None:
             for book_id, more in _grant(links, batch, claimed, members, sequence).items():
                 mine = sums.setdefault(book_id, {})
                 mine.update({name: mine.get(name, 0) + value for name, value in more.items()})
-    for book in claimed:
-        reliefs.finish_book(links.write, book=book, sums=sums.get(book.book_id, {}), at=job.at)
+    reliefs.finish_books(links.write, books=claimed, sums=sums, at=job.at)
     links.commit()
 
 

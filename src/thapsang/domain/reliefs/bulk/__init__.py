@@ -5,7 +5,7 @@ from thapsang.domain.reliefs.bulk.claims import (
     books_wait,
     claim_books,
     fail_book,
-    finish_book,
+    finish_books,
     hold_book,
     hold_month,
 )
@@ -33,7 +33,7 @@ __all__ = [
     "earlier",
     "evidence",
     "fail_book",
-    "finish_book",
+    "finish_books",
     "given_by_batches",
     "granted_by",
     "hold_book",

@@ -49,25 +49,43 @@ def hold_month(link: Link, *, books: list[ClaimedBook]) -> None:
 
     What earlier batches gave can be trusted only under this lock: two that give at once would both see nothing.
     """
-    for book in sorted(books, key=lambda one: one.book_id):
-        hold_book(link, month=book.month, book_id=book.book_id)
+    _hold(link, [_key(book.month, book.book_id) for book in books])
 
 
 def hold_book(link: Link, *, month: date, book_id: int) -> None:
     """Keep everybody else from granting in a reading book and month until the transaction ends."""
-    key = _LOCK_CLASS * 10**13 + (month.year * 12 + month.month) * 10**8 + book_id
-    execute(link, f"SELECT pg_advisory_xact_lock({key})")
+    _hold(link, [_key(month, book_id)])
 
 
-def finish_book(link: Link, *, book: ClaimedBook, sums: dict[str, int], at: datetime) -> None:
-    """Mark a claimed book done with its sums: points, bills, net, vat, cash."""
-    values = ", ".join(
-        f"{name} = {int(sums.get(name, 0))}" for name in ("points", "bills", "net", "vat", "cash")
-    )
+def _key(month: date, book_id: int) -> int:
+    return _LOCK_CLASS * 10**13 + (month.year * 12 + month.month) * 10**8 + book_id
+
+
+def _hold(link: Link, keys: list[int]) -> None:
+    """Take locks one after the other in ascending order, in one statement."""
+    listed = ",".join(map(str, sorted(keys)))
     execute(
         link,
-        f"UPDATE reliefs_batchbook SET status = 'done', problem = '', {values}, "  # noqa: S608 - integers
-        f"finished_at = '{at.isoformat()}' WHERE id = {book.id} AND status = 'waiting'",
+        "SELECT count(pg_advisory_xact_lock(k)) FROM "  # noqa: S608 - integers
+        f"(SELECT unnest('{{{listed}}}'::bigint[]) AS k ORDER BY 1 OFFSET 0) AS ordered",
+    )
+
+
+def finish_books(
+    link: Link, *, books: list[ClaimedBook], sums: dict[int, dict[str, int]], at: datetime
+) -> None:
+    """Mark claimed books done with their sums by book id: points, bills, net, vat, cash."""
+    names = ("points", "bills", "net", "vat", "cash")
+    rows = ",".join(
+        f"({book.id},{','.join(str(int(sums.get(book.book_id, {}).get(name, 0))) for name in names)})"
+        for book in books
+    )
+    given = ", ".join(f"{name} = v.{name}" for name in names)
+    execute(
+        link,
+        f"UPDATE reliefs_batchbook b SET status = 'done', problem = '', {given}, "  # noqa: S608 - integers
+        f"finished_at = '{at.isoformat()}' FROM (VALUES {rows}) AS v(id, {', '.join(names)}) "
+        "WHERE b.id = v.id AND b.status = 'waiting'",
     )
 
 
