@@ -11,17 +11,19 @@ moves less.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import itertools
 import json
 import os
+import re
+import select
 import signal
+import socket
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -139,50 +141,90 @@ def hello(environ: object, start_response: object) -> list[bytes]:
 # ---- the load, in a process of its own
 
 
-async def _connection(port: int, asked: Iterator[tuple[str, str]], until: float) -> list[float]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    took = []
-    for path, session in asked:
-        if time.perf_counter() > until:
-            break
-        begun = time.perf_counter()
+class _Connection:
+    """One open connection: asks, reads the answer to its end, says how long it took."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.took: list[float] = []
+        self._begun, self._answer, self._whole = 0.0, b"", 0
+
+    def ask(self, path: str, session: str) -> None:
         cookies = f"sessionid={session}; csrftoken={session}"
         head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept-Encoding: gzip\r\nCookie: {cookies}\r\n\r\n"
-        writer.write(head.encode())
-        answer = await reader.readuntil(b"\r\n\r\n")
-        low = answer.lower()
-        start = low.index(b"content-length:") + 15
-        await reader.readexactly(int(low[start : low.index(b"\r\n", start)]))
-        if not answer.startswith(b"HTTP/1.1 200"):
-            raise RuntimeError(answer.decode())
-        took.append(time.perf_counter() - begun)
-    writer.close()
-    return took
+        self._begun, self._answer, self._whole = time.perf_counter(), b"", 0
+        self.socket.sendall(head.encode())
+
+    def answered(self) -> bool:
+        """Read what has come; tell whether it is all."""
+        self._answer += self.socket.recv(65536)
+        if not self._whole and (end := self._answer.find(b"\r\n\r\n") + 4) > 3:
+            if not self._answer.startswith(b"HTTP/1.1 200"):
+                raise RuntimeError(self._answer.decode(errors="replace"))
+            length = re.search(rb"(?i)content-length: *(\d+)", self._answer[:end])
+            assert length
+            self._whole = end + int(length[1])
+        if not self._whole or len(self._answer) < self._whole:
+            return False
+        self.took.append(time.perf_counter() - self._begun)
+        return True
 
 
-async def load(port: int, asked: list[tuple[str, str]], *, again: bool) -> dict[str, float]:
+def load(port: int, asked: list[tuple[str, str]], *, again: bool) -> dict[str, float]:
     """Ask for the pages over 32 connections: each once, or over and over for some seconds."""
     queue = itertools.cycle(asked) if again else iter(asked)
+    waiting = select.epoll()
+    connections = {one.socket.fileno(): one for one in [_Connection(port) for _ in range(CONNECTIONS)]}
     begun = time.perf_counter()
     until = begun + (SECONDS if again else 600)
-    each = await asyncio.gather(*(_connection(port, queue, until) for _ in range(CONNECTIONS)))
+    for number, one in connections.items():
+        waiting.register(number, select.EPOLLIN)
+        one.ask(*next(queue))
+    asking = len(connections)
+    while asking:
+        for number, _ in waiting.poll():
+            if not connections[number].answered():
+                continue
+            page = next(queue, None) if time.perf_counter() < until else None
+            if page is None:
+                asking -= 1
+            else:
+                connections[number].ask(*page)
+    return _summary([one.took for one in connections.values()], time.perf_counter() - begun)
+
+
+def _summary(each: list[list[float]], seconds: float) -> dict[str, float]:
     took = list(itertools.chain.from_iterable(each))
+    means = sorted(statistics.fmean(one) * 1000 for one in each)
     return {
         "p95": statistics.quantiles(took, n=100)[94] * 1000,
-        "p50": statistics.median(took) * 1000,
-        "rate": len(took) / (time.perf_counter() - begun),
+        "mean": statistics.fmean(took) * 1000,
+        "fastest connection": means[0],
+        "slowest connection": means[-1],
+        "rate": len(took) / seconds,
         "pages": len(took),
+        "client": time.process_time() / len(took) * 1000,
     }
 
 
-def _spent(session: int) -> float:
-    """Seconds of processor time of the processes of one session (`served` begins one), so far."""
+def _ticks(wanted: Callable[[list[str]], bool]) -> float:
+    """Seconds of processor time, so far, of the processes whose fields of /proc/…/stat (from the state on) fit."""
     ticks = 0
     for status in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             fields = status.read_text().rpartition(")")[2].split()
-            ticks += int(fields[11]) + int(fields[12]) if int(fields[3]) == session else 0
+            ticks += int(fields[11]) + int(fields[12]) if wanted(fields) else 0
     return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _spent(session: int) -> tuple[float, float]:
+    """Processor time of one session's processes (`served` begins one), and of the database's."""
+    from thapsang.kit.db.place import embedded_place
+
+    file = embedded_place().data / "postmaster.pid"
+    server = file.read_text().split()[0] if file.exists() else ""
+    return _ticks(lambda of: of[3] == str(session)), _ticks(lambda of: of[1] == server)
 
 
 def _load(server: tuple[int, int], asked: list[tuple[str, str]], *, again: bool) -> dict[str, float]:
@@ -192,8 +234,9 @@ def _load(server: tuple[int, int], asked: list[tuple[str, str]], *, again: bool)
     answer = subprocess.run(
         words, input=json.dumps(asked), capture_output=True, text=True, check=True, cwd=ROOT
     )
-    seen = dict(json.loads(answer.stdout))
-    return seen | {"cpu": (_spent(process) - before) / seen["pages"] * 1000}
+    after, seen = _spent(process), dict(json.loads(answer.stdout))
+    cpu, database = [(b - a) / seen["pages"] * 1000 for a, b in zip(before, after, strict=True)]
+    return seen | {"cpu": cpu, "database": database}
 
 
 def run() -> Iterable[dict[str, object]]:
@@ -215,6 +258,7 @@ def run() -> Iterable[dict[str, object]]:
             _load(server, asked[-AGAIN:] * 4, again=False)  # so that either worker has seen each
             results["again"] = _load(server, asked[-AGAIN:], again=True)
     for name, seen in results.items():
+        print(f"# {name}: {', '.join(f'{what} {value:.2f}' for what, value in seen.items())}", flush=True)
         yield {"name": f"portal.bill_page.p95.{name}", "value": round(seen["p95"], 1), "unit": "ms",
                "floor": round(floor["p95"], 1), "ratio": round(seen["p95"] / floor["p95"], 2)}  # fmt: skip
         yield {"name": f"portal.bill_page.rate.{name}", "value": round(seen["rate"]), "unit": "pages/s",
@@ -225,4 +269,4 @@ def run() -> Iterable[dict[str, object]]:
 
 if __name__ == "__main__":
     pages = [(path, session) for path, session in json.load(sys.stdin)]
-    print(json.dumps(asyncio.run(load(int(sys.argv[1]), pages, again=sys.argv[2] == "again"))))
+    print(json.dumps(load(int(sys.argv[1]), pages, again=sys.argv[2] == "again")))
