@@ -20,12 +20,14 @@ from pypdf import PdfReader
 from tests.factories import billing as world
 from tests.factories import invoices as made
 from tests.factories.invoices import OCTOBER, rows
+from tests.factories.staff import make_staff, signed_in
 from thapsang.config import ports
 from thapsang.domain.billing.types import bill_code
 from thapsang.domain.invoices import operations
 from thapsang.engines.einvoice import verify
 from thapsang.journeys import deliver_bills, issue_invoices
 from thapsang.kit.bulk.copy import url
+from thapsang.kit.identity.access import Audience
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -149,3 +151,17 @@ def test_killed_it_leaves_whole_archives_only_and_the_next_start_goes_on(
         for row in index_of(zipfile.ZipFile(io.BytesIO(content)))
     ]
     assert len(codes) == len(set(codes)) == bills
+
+
+def test_the_desk_hands_a_book_out_and_says_who_took_it(tmp_path: Path) -> None:
+    made.billed(books=1, points=3)
+    issue_invoices.start(period=OCTOBER, workers=1, at=world.AT)
+    ((code,),) = rows("SELECT code FROM network_readingbook")
+    officer = signed_in(make_staff(Audience.BILLING))
+    answer = officer.get(f"/console/invoices/2026-10/books/{code}/")
+    pack = zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content)))  # type: ignore[attr-defined]
+    assert len(index_of(pack)) == 2 and pack.testzip() is None
+    assert f"invoice-archive:2026-10/{code}" in [
+        row[0] for row in rows("SELECT subject FROM audit_auditentry")
+    ]
+    assert officer.get("/console/invoices/2026-10/books/KHONG-CO/").status_code == 404

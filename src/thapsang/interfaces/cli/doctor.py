@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
+from pathlib import Path
 
 import typer
 from django.conf import settings
@@ -121,6 +122,20 @@ def _signing_key() -> Finding:
     return Finding("signing key", state.notice is None, seen, "Renew the certificate with its provider now.")
 
 
+def _mail() -> Finding:
+    named, own = settings.EMAIL, not settings.EMAIL["sender"].endswith(".invalid")
+    safe = named["security"] in {"tls", "starttls"} or named["host"] in {"127.0.0.1", "localhost", "::1"}
+    known = named["security"] in {"none", "tls", "starttls"}
+    password = not named["user"] or Path(named["password_file"] or "/nowhere").is_file()
+    return Finding(
+        "e-mail",
+        known and safe and password and (own or not settings.PRODUCTION),
+        f"{named['host']}:{named['port']}, {named['security']}, from {named['sender']}",
+        "Set THAPSANG_EMAIL_HOST, THAPSANG_EMAIL_SENDER, THAPSANG_EMAIL_SECURITY (tls or starttls), and with "
+        "THAPSANG_EMAIL_USER the file THAPSANG_EMAIL_PASSWORD_FILE.",
+    )
+
+
 def _files() -> Finding:
     folder = settings.FILES
     folder.mkdir(parents=True, exist_ok=True)
@@ -157,7 +172,7 @@ def _addresses() -> Finding:
 
 CHECKS: list[Callable[[], Finding]] = [
     _python, _packages, _server, _durability, _encoding, _migrations, _policies, _files, _secrets, _signing_key,
-    _addresses,
+    _mail, _addresses,
 ]  # fmt: skip
 
 

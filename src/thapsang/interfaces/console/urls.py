@@ -56,6 +56,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("invoices/rejected/<int:number>/replace/", invoices.replace, name="invoice-replace"),
     path("invoices/days/<str:day>/", invoices.day, name="invoices-day"),
     path("invoices/packs/<int:number>/", invoices.pack, name="invoice-pack"),
+    path("invoices/<str:month>/books/<str:code>/", invoices.book, name="invoice-book"),
     path("invoices/<str:month>/", invoices.month, name="invoices-month"),
     path("invoices/<str:month>/progress/", invoices.progress, name="invoices-progress"),
     path("invoices/<str:month>/start/", invoices.start, name="invoices-start"),

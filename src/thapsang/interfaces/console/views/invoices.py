@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from django.contrib import messages
@@ -24,10 +26,11 @@ from thapsang.domain.invoices.types import (
     InvoicesError,
     InvoiceView,
 )
+from thapsang.domain.network.queries import books
 from thapsang.interfaces.console.desks import BILLING, INVOICE_READERS, act, page
 from thapsang.interfaces.console.listing import PAGE, csv_file, wants_csv
 from thapsang.interfaces.shared import jobs
-from thapsang.journeys import hand_over_invoices, issue_invoices
+from thapsang.journeys import deliver_bills, hand_over_invoices, issue_invoices
 from thapsang.journeys.watch_key import key_state
 from thapsang.kit.audit.operations import record
 from thapsang.kit.db.transactions import transaction
@@ -205,6 +208,28 @@ def pack(request: HttpRequest, number: int) -> HttpResponseBase:
             after={"invoices": found.invoices}, reason="", **act(request),
         )  # fmt: skip
     return FileResponse(content, as_attachment=True, filename=found.name.replace("/", "_"))
+
+
+@allow(*INVOICE_READERS)
+@require_safe
+def book(request: HttpRequest, month: str, code: str) -> HttpResponseBase:
+    """Make the printer's archive of one reading book and download it; the audit log keeps who took it."""
+    found = next(iter(books(codes=[code])), None)
+    with tempfile.TemporaryDirectory(prefix="thapsang-archive-") as folder:
+        made = (
+            deliver_bills.archive_book(period=_month(month), book=found, folder=Path(folder))
+            if found
+            else None
+        )
+        if made is None:
+            raise Http404
+        content = made.open("rb")  # stays readable after its folder is gone
+    with transaction():
+        record(
+            action="invoices.archive-taken", subject=f"invoice-archive:{month}/{code}", before=None, after=None,
+            reason="", **act(request),
+        )  # fmt: skip
+    return FileResponse(content, as_attachment=True, filename=f"{month}_{code}.zip")
 
 
 def _period_of(invoice_id: int) -> date:
