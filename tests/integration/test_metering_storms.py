@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from tests.factories import billing as world
 from tests.factories import metering as make
 from thapsang.domain.metering import bulk, operations, queries
+from thapsang.domain.metering.queries import darkness
 from thapsang.journeys import run_billing
 from thapsang.kit.bulk.copy import bulk_connection
 from thapsang.kit.db.transactions import transaction
@@ -167,10 +168,17 @@ def load(*lines: str) -> list[tuple[str, str, str]]:
     return [(row.action, row.code, row.reason) for row in rows.order_by("row")]
 
 
-def test_a_spike_in_a_storm_is_judged_by_hours_with_supply() -> None:
+@pytest.mark.parametrize(
+    ("few", "area"), [(99, "book"), (0, "book"), (99, "team"), (0, "commune"), (99, "commune")]
+)
+def test_a_spike_in_a_storm_is_judged_by_hours_with_supply(
+    few: int, area: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(darkness, "FEW", few)
     book = make.book()
     installation = three_periods(book)
-    storm = begin(book_codes=[book.code], began_at=local(10, 2))
+    codes = {"book": [book.code], "team": [book.area_team.code], "commune": ["16690"]}
+    storm = begin(**{f"{area}_codes": codes[area]}, began_at=local(10, 2))
     end(storm, local(10, 30))  # 72 hours with supply: 10 kWh a day make 30, five times that is 150
     line = f"{installation.meter.serial},total,2026-11-01,{920 + 149},"
     assert load(line.replace(str(920 + 149), str(920 + 151))) == [

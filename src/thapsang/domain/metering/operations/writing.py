@@ -136,7 +136,10 @@ class ImportWriter:
             value="number",
             quality="mark",
         ).select([pl.col(name).cast(kind) for name, kind in judging.CANDIDATE.items()])
-        dark = register_darkness(self._link, since=_year_before(first - _BACK), until=last)
+        registers = candidates["register"].unique()
+        dark = register_darkness(
+            self._link, since=_year_before(first - _BACK), until=last, registers=registers
+        )
         known = self._known(candidates, first, last, dark)
         judged = judging.judge(candidates, known, self._policy, dark)
         judged = judged.join(rows.select("row", "price"), on="row", maintain_order="left")

@@ -46,6 +46,16 @@ _REGISTERS = """
 SELECT r.id AS register, q.areas FROM ({points}) q
 JOIN metering_installation i ON i.supply_point_id = q.point JOIN metering_register r ON r.installation_id = i.id
 """
+FEW = 20_000
+"""Up to so many registers, their areas are looked up; for more, the points of the areas are gathered first."""
+_OF_FEW = """
+SELECT r.id AS register, string_agg(a.id::text, ',' ORDER BY a.id) AS areas
+FROM metering_register r JOIN metering_installation i ON i.id = r.installation_id
+JOIN customers_supplypoint p ON p.id = i.supply_point_id JOIN network_readingbook b ON b.id = p.book_id
+JOIN customers_premises pr ON pr.id = p.premises_id
+JOIN metering_stormarea a ON a.book_id = b.id OR a.area_team_id = b.area_team_id OR a.commune_id = pr.commune_id
+WHERE r.id IN ({registers}) AND a.id IN ({{areas}}) GROUP BY r.id
+"""
 _HELD = """
 WITH of_point AS (
     SELECT DISTINCT ON (storm_id, supply_point_id) storm_id, supply_point_id, decision FROM metering_stormdecision
@@ -120,9 +130,12 @@ def point_darkness(link: Link, *, since: date, until: date) -> Darkness | None:
     return _darkness(link, since, until, _POINTS, "point")
 
 
-def register_darkness(link: Link, *, since: date, until: date) -> Darkness | None:
-    """Return the same by register of the points' meters."""
-    return _darkness(link, since, until, _REGISTERS.format(points=_POINTS), "register")
+def register_darkness(link: Link, *, since: date, until: date, registers: pl.Series) -> Darkness | None:
+    """Return the same by register, for these registers at least: a reading of few meters pays for few."""
+    query = _REGISTERS.format(points=_POINTS)
+    if registers.len() <= FEW:
+        query = _OF_FEW.format(registers=",".join(str(int(number)) for number in registers) or "NULL")
+    return _darkness(link, since, until, query, "register")
 
 
 def _darkness(link: Link, since: date, until: date, query: str, key: str) -> Darkness | None:
