@@ -96,6 +96,13 @@ INSTALLED_APPS = [
     "thapsang.interfaces.console",
     "thapsang.config.apps.Config",
 ]
+if os.environ.get("THAPSANG_HELPER"):
+    # A process that only helps with a long piece of work shows no page and queues no job: it starts sooner without.
+    INSTALLED_APPS = [
+        app
+        for app in INSTALLED_APPS
+        if not app.startswith(("unfold", "thapsang.interfaces", "whitenoise", "django_htmx", "procrastinate"))
+    ]
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

@@ -12,7 +12,6 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import date, datetime
 
-import phonenumbers
 from stdnum.exceptions import InvalidChecksum, ValidationError
 from stdnum.vn import mst
 
@@ -45,6 +44,8 @@ def fold_words(text: str) -> list[str]:
 
 def normalise_phone(text: str) -> str:
     """Return a Vietnamese phone number as E.164 (`+84912345678`). Raises InvalidValueError("phone")."""
+    import phonenumbers  # its tables of all countries take a while to load, and few commands need them
+
     try:
         number = phonenumbers.parse(text, "VN")
     except phonenumbers.NumberParseException as error:

@@ -10,7 +10,6 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import adbc_driver_postgresql.dbapi as adbc
 import psycopg
 import pyarrow as pa
 from django.db import connection
@@ -41,6 +40,8 @@ def bulk_connection() -> Iterator[Connection]:
 
     What is not committed when the block ends is rolled back.
     """
+    from adbc_driver_postgresql import dbapi as adbc  # loads Arrow's readers of files: not for every command
+
     with adbc.connect(url()) as link:
         yield link
 

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import adbc_driver_manager
-import procrastinate.contrib.django as queue
 from django.db import connection
 from django.utils import timezone
 
@@ -29,6 +28,7 @@ from thapsang.kit.files import operations as files
 
 if TYPE_CHECKING:
     from adbc_driver_manager.dbapi import Connection
+    from procrastinate import App
 
 logger = logging.getLogger(__name__)
 QUEUE, TASK = "imports", "thapsang.run_reading_import"
@@ -103,8 +103,14 @@ def _receive(content: bytes | Path, name: str, channel: str | None, at: datetime
             defaults={"name": name[-255:], "channel": channel, "size": kept.size, "started_at": at},
         )
         if enqueue and found.status in {"queued", "running"}:
-            queue.app.configure_task(TASK, queue=QUEUE, allow_unknown=True).defer(import_id=found.pk)
+            _queue().configure_task(TASK, queue=QUEUE, allow_unknown=True).defer(import_id=found.pk)
     return int(found.pk)
+
+
+def _queue() -> App:
+    from procrastinate.contrib.django import app  # only who queues a file needs the queue
+
+    return app
 
 
 def run_import(
