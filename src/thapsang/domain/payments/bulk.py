@@ -24,9 +24,9 @@ CHANNEL, PROVIDER = "note", "credit-note"
 NOTES = pa.schema([(name, pa.int64()) for name in ("bill_id", "of_bill_id", "journal_id")])
 
 _LOCK = """
-SELECT a.id FROM ledger_account a JOIN customers_customer c ON c.account_id = a.id
+SELECT count(*) FROM (SELECT a.id FROM ledger_account a JOIN customers_customer c ON c.account_id = a.id
 WHERE c.id IN (SELECT b.customer_id FROM taken_note n JOIN billing_bill b ON b.id = n.bill_id)
-ORDER BY a.id FOR NO KEY UPDATE OF a
+ORDER BY a.id FOR NO KEY UPDATE OF a) AS locked
 """
 _PAY = """
 INSERT INTO payments_payment (customer_id, channel, provider, provider_reference, receipt_code, amount, journal_id,
@@ -65,7 +65,7 @@ def take_credit_notes(link: psycopg.Connection[Any], *, notes: pa.Table, day: da
     )
     copy_rows(link, "taken_note", notes.select(NOTES.names).cast(NOTES))
     execute(link, "ANALYZE taken_note")
-    fetch(link, _LOCK)
+    execute(link, _LOCK)
     words = {"channel": CHANNEL, "provider": PROVIDER, "day": day, "at": at.isoformat()}
     execute(link, _PAY.format(**words))
     execute(link, _ALLOCATE.format(**words))
