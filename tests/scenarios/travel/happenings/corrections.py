@@ -29,6 +29,7 @@ def bills_corrected(life: Traveller, step: Step) -> None:
     life.world.owed[point.who] += sum(changes.values())
     for day, entry in wanted.items():
         _corrected(life, step, day, point.id, values["how"], entry, changes[day])
+    life.proof.month(step.where, max(wanted))  # the others are checked at the end
 
 
 def _corrected(
@@ -53,6 +54,5 @@ def _corrected(
     if how == "replace":
         life.proof.bill(where, made[0][0], new)
     life.proof.explains(where, [number for number, _, _ in made])
-    life.proof.month(where, day)
     life.issue(where, day, step.at)
     life.world.touched.add(day)
