@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +30,7 @@ from thapsang.domain.invoices.types import (
 from thapsang.engines.einvoice import EInvoiceError
 from thapsang.interfaces.cli import delivering
 from thapsang.interfaces.cli.database import database
+from thapsang.interfaces.cli.printing import plain, print_json
 from thapsang.journeys import hand_over_invoices, issue_invoices, show_invoice
 from thapsang.kit.files import operations as files
 
@@ -63,7 +63,7 @@ def issue(
         outcome = issue_invoices.start(period=month_of(period), workers=workers, progress=tell)
     if as_json:
         facts = {"new_invoices": outcome.new_invoices, "nothing_to_do": outcome.nothing_to_do}
-        return _print_json(_plain(outcome.progress) | facts)
+        return print_json(plain(outcome.progress) | facts)
     now = outcome.progress
     out.print(
         f"{now.period:%Y-%m}: {outcome.new_invoices:,} new invoices, {now.invoices:,} in all, {now.total:,} đồng"
@@ -84,8 +84,8 @@ def status(period: str = ANY_PERIOD, as_json: bool = AS_JSON) -> None:
         counts = queries.message_counts()
         stuck = queries.stuck_messages()
     if as_json:
-        return _print_json(
-            {"months": [_plain(row) for row in rows], "messages": counts, "stuck": [asdict(m) for m in stuck]}
+        return print_json(
+            {"months": [plain(row) for row in rows], "messages": counts, "stuck": [asdict(m) for m in stuck]}
         )
     names = ("numbered", "signed", "sent", "accepted", "rejected", "unanswered")
     table = Table("month", "status", "books", "invoices", "obstacles", *names)
@@ -111,7 +111,7 @@ def send(period: str = ANY_PERIOD, as_json: bool = AS_JSON) -> None:
         month = month_of(period) if period else None
         done = hand_over_invoices.hand_over(at=timezone.now(), period=month)
     if as_json:
-        return _print_json(asdict(done))
+        return print_json(asdict(done))
     return out.print(", ".join(f"{count:,} {name}" for name, count in asdict(done).items()))
 
 
@@ -124,7 +124,7 @@ def reconcile(
     with database(), _refusals():
         sheet = hand_over_invoices.reconcile(day=day.date(), ask=not offline)
     if as_json:
-        _print_json(asdict(sheet) | {"agrees": sheet.agrees})
+        print_json(asdict(sheet) | {"agrees": sheet.agrees})
     else:
         out.print(
             f"{sheet.day}: {sheet.sent:,} sent = {sheet.accepted:,} accepted + {len(sheet.rejected):,} rejected + "
@@ -147,7 +147,7 @@ def rejected(period: str = ANY_PERIOD, as_json: bool = AS_JSON) -> None:
         month = month_of(period) if period else None
         views, hindered = queries.rejected(period=month), queries.obstacles(period=month)
     if as_json:
-        return _print_json(
+        return print_json(
             {
                 "rejected": [_invoice_json(view) for view in views],
                 "obstacles": [asdict(found) for found in hindered],
@@ -179,7 +179,7 @@ def replace(
         )
         view = queries.invoice(invoice_id=made)
     if as_json:
-        return _print_json(_invoice_json(view) if view else {})
+        return print_json(_invoice_json(view) if view else {})
     return out.print(
         f"{name} is replaced by {view.name if view else made}; run `thapsang invoices issue` again."
     )
@@ -200,7 +200,7 @@ def pack(
             with files.open_file(sha256=one.sha256) as source, target.open("wb") as sink:
                 shutil.copyfileobj(source, sink)
     if as_json:
-        return _print_json([asdict(one) for one in found])
+        return print_json([asdict(one) for one in found])
     for one in found:
         out.print(f"{one.name}: {one.invoices:,} invoices, {one.size:,} bytes", markup=False)
     return None
@@ -221,7 +221,7 @@ def lookup(
             xml.write_bytes(show_invoice.invoice_file(view=view))
     if as_json:
         facts = {"events": [asdict(step) for step in steps], "later": [_invoice_json(one) for one in later]}
-        return _print_json(_invoice_json(view) | facts)
+        return print_json(_invoice_json(view) | facts)
     out.print(
         f"{view.name} of {bill_code(view.bill_id)}, {view.issued_on}: {view.total:,} đồng, {view.status}"
     )
@@ -279,14 +279,6 @@ def _bar(*, quiet: bool) -> Iterator[Any]:
 
 
 def _invoice_json(view: InvoiceView) -> dict[str, Any]:
-    plain = _plain(view)
-    del plain["sha256"]
-    return plain | {"name": view.name, "bill": bill_code(view.bill_id), "sha256": (view.sha256 or b"").hex()}
-
-
-def _plain(value: Any) -> dict[str, Any]:
-    return asdict(value)
-
-
-def _print_json(value: Any) -> None:
-    print(json.dumps(value, ensure_ascii=False, indent=1, default=str))
+    shown = plain(view)
+    del shown["sha256"]
+    return shown | {"name": view.name, "bill": bill_code(view.bill_id), "sha256": (view.sha256 or b"").hex()}
