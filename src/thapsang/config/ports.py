@@ -14,7 +14,6 @@ from django.conf import settings
 from thapsang.adapters.pkcs11 import Token
 from thapsang.adapters.seller_key import DemonstrationKey, KeyFile, NoKey
 from thapsang.adapters.sms_gateway import SmsGateway
-from thapsang.adapters.smtp import SmtpSender
 from thapsang.adapters.tax_authority import TaxService
 from thapsang.adapters.vnpay import VNPay
 from thapsang.domain.invoices.queries import current_policy
@@ -22,6 +21,7 @@ from thapsang.domain.invoices.types import KeyOpener
 from thapsang.engines.einvoice import Signer
 
 if TYPE_CHECKING:
+    from thapsang.adapters.smtp import SmtpSender
     from thapsang.journeys.deliver_bills.sheets import Printer
 
 
@@ -37,7 +37,9 @@ def sms_sender() -> SmsGateway:
 
 
 def email_sender() -> SmtpSender:
-    """Return the mail server as set."""
+    """Return the mail server as set; what speaks SMTP is loaded with the first e-mail."""
+    from thapsang.adapters.smtp import SmtpSender
+
     named = settings.EMAIL
     return SmtpSender(
         host=named["host"], port=named["port"], sender=named["sender"], security=named["security"],
