@@ -14,10 +14,12 @@ from tests.factories import billing as world
 from tests.factories import metering as make
 from tests.integration import test_close_supply as leaving
 from thapsang.domain.billing.types import bill_id
+from thapsang.domain.ledger import operations as accounts
 from thapsang.domain.payments import queries
 from thapsang.domain.payments.types import IdempotencyKey
 from thapsang.journeys import pay_bill, run_billing
 from thapsang.kit.bulk.copy import url
+from thapsang.kit.db.transactions import transaction
 
 pytestmark = pytest.mark.django_db(transaction=True)
 OCTOBER, AT = world.OCTOBER, world.AT
@@ -44,6 +46,8 @@ def open_november(point: int) -> int:
 
 def pay_all(point: int) -> None:
     customer = owner(point)
+    with transaction():
+        accounts.open_account(chart="112", code="112")
     code = str(leaving.one("SELECT code FROM customers_customer WHERE id = %s", customer))
     pay_bill.confirm_bank_payment(
         key=IdempotencyKey("bank-a", code, hashlib.sha256(code.encode()).digest()), provider_reference=f"FT-{code}",

@@ -151,11 +151,14 @@ def test_the_worker_process_imports_tells_and_stops_cleanly(settings: Any, tmp_p
             time.sleep(0.1)
         assert found is not None and (found.status, found.accepted) == ("finished", 1)
         assert events.waiting() == 0
-        for _ in range(50):
-            if ProcrastinateJob.objects.get(task_name="thapsang.run_reading_import").status == "succeeded":
+        for _ in range(100):
+            import_done = (
+                ProcrastinateJob.objects.get(task_name="thapsang.run_reading_import").status == "succeeded"
+            )
+            message = Message.objects.get()
+            if import_done and message.problem:
                 break
             time.sleep(0.1)
-        message = Message.objects.get()
         assert (message.status, message.tries) == ("queued", 1) and "does not answer" in message.problem
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=20) == 0
