@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 
 import typer
@@ -17,6 +18,9 @@ from thapsang.interfaces.cli.database import database
 WORKER = "thapsang.interfaces.worker"
 PAGE_THREADS = 4
 """Of each process: drawing pages is Python's work, and more at once only make each of them later (docs/adr/0015)."""
+
+STOPPING_SECONDS = 20
+"""How long a process may finish what it is answering."""
 
 
 def serve(
@@ -36,11 +40,23 @@ def serve(
     if settings.PRODUCTION:
         page_files.collect()
     logging.getLogger("_granian").addFilter(lambda line: "Python threads" not in line.getMessage())
+    os.register_at_fork(after_in_child=_stop_while_loading)
     with database():
         Granian(
             "thapsang.config.wsgi:application", address=host, port=port, workers=workers,
             blocking_threads=threads, interface=Interfaces.WSGI, log_access=False, websockets=False,
+            workers_kill_timeout=STOPPING_SECONDS,
         ).serve()  # fmt: skip
+
+
+def _stop_while_loading() -> None:
+    """Let a process that is still loading end when it is told to.
+
+    Forked, it holds the handlers of its starter, which only note the signal: noted there it is lost, and the starter
+    would wait for it for ever. Once it is loaded, granian sets handlers of its own.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the starter, which tells us
 
 
 def worker(concurrency: int = typer.Option(2, help="Jobs at the same time.")) -> None:
