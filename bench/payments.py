@@ -194,8 +194,8 @@ def _load(port: int, bearer: str, first: int, seconds: float) -> None:
     Requests are written before the clock starts, and a small answer is taken as it comes from the socket: the
     client has to cost little, as it runs on the machine it measures.
     """
-    ready = [request(bearer, n) if bearer else HELLO for n in range(first, first + int(seconds * 4000))]
-    ready.reverse()
+    ready = [request(bearer, n) for n in range(first, first + int(seconds * 4000))] if bearer else []
+    ready = ready[::-1] or [HELLO] * int(seconds * 100_000)
     good = b"HTTP/1.1 201" if bearer else b"HTTP/1.1 200"
     waiting, since, took = select.epoll(), dict[int, float](), list[float]()
     links = {link.fileno(): link for link in (_connected(port) for _ in range(CONNECTIONS))}
