@@ -20,6 +20,7 @@ from thapsang.domain.reliefs.types import (
 from thapsang.domain.tariffs import queries as tariffs
 from thapsang.engines.rating import PolicyError
 from thapsang.interfaces.cli.relief import app
+from thapsang.journeys import relieve_months
 from thapsang.kit.audit import queries as audit
 from thapsang.kit.db.place import ROOT
 from thapsang.kit.db.transactions import transaction
@@ -28,6 +29,7 @@ from thapsang.kit.identity.access import Audience
 pytestmark = pytest.mark.django_db
 AT = factory.AT
 NGHE_AN = ROOT / "policies" / "nghe-an" / "reliefs"
+FOURTH, FIFTH = "2021-08-covid-4.yaml", "2021-09-covid-5.yaml"
 
 
 def test_drafted_reviewed_by_another_in_force_closed() -> None:
@@ -74,6 +76,34 @@ def test_all_programmes_of_the_province_come_into_force() -> None:
     with pytest.raises(UnknownProgrammeError, match="say which one"):
         queries.programme_named(name="support-30-kwh")
     assert queries.programme_named(name="support-30-kwh@2025-05-29").valid_by == "last-billed-day"
+
+
+def test_a_draft_may_exclude_a_draft_but_comes_into_force_after_it() -> None:
+    """The fifth round is drafted and simulated beside the fourth; alone it would be set against nothing."""
+    texts = {name: (NGHE_AN / name).read_text(encoding="utf-8") for name in (FOURTH, FIFTH)}
+    with pytest.raises(PolicyError, match="'covid-4' is not another programme"):
+        factory.drafted(texts[FIFTH], file=FIFTH)
+    fourth = factory.drafted(texts[FOURTH], file=FOURTH)
+    fifth = factory.drafted(texts[FIFTH], file=FIFTH)
+    variant = relieve_months.variant_of(name="five", codes=["covid-5"])
+    assert variant.programmes == ("covid-5",)
+    assert [p.code for p in variant.book.programmes] == ["covid-4", "covid-5"]
+    for number in (fourth, fifth):
+        with transaction():
+            operations.review(programme_id=number, actor=factory.REVIEWER, at=AT)
+    with pytest.raises(PolicyError, match="'covid-4' is not another programme"):
+        _in_force(fifth)
+    assert queries.programme_named(name="covid-5").status == "reviewed"
+    _in_force(fourth)
+    _in_force(fifth)
+    assert {one.status for one in queries.programmes()} == {"in-force"}
+
+
+def _in_force(number: int) -> None:
+    with transaction():
+        operations.put_in_force(
+            programme_id=number, tariffs=tariffs.current_book(), actor=factory.REVIEWER, at=AT
+        )
 
 
 def test_a_faulty_text_is_told_by_file_key_and_fix() -> None:

@@ -54,7 +54,7 @@ def variant_of(*, name: str, codes: Sequence[str] = (), texts: dict[str, str] | 
             file, text = reliefs.text_of(programme_id=found.id)
             given[file] = text
     prices = tariffs.current_book()
-    book = reliefs.book_with(prices, given) if given else reliefs.book_in_force(prices)
+    book = reliefs.book_with(prices, given, named_drafts=True) if given else reliefs.book_in_force(prices)
     files = {f"{book.distributor}/reliefs/{name.rsplit('/', 1)[-1]}" for name in texts or {}}
     wanted = {content["code"] for file, content in book.content.items() if file in files}
     wanted |= {reliefs.programme_named(name=code).code for code in codes}

@@ -36,7 +36,8 @@ def draft(
     """Keep a programme's YAML text as a draft and return its number; the same text again gives the same number.
 
     `file` is its name among the distributor's reliefs. Raises PolicyError naming the file, the key and the fix when
-    the text does not fit vocabulary, doubts, tariffs and the programmes in force.
+    the text does not fit vocabulary, doubts, tariffs and the programmes in force. What it excludes may be a draft
+    too, but must be in force before it is put in force itself.
     """
     name = file.rsplit("/", 1)[-1]
     sha256 = hashlib.sha256(text.encode()).hexdigest()
@@ -58,7 +59,7 @@ def draft(
 
 def _read(name: str, text: str, tariffs: TariffBook) -> ReliefProgramme:
     """Return the programme a text holds; raises PolicyError."""
-    book = book_with(tariffs, {name: text})
+    book = book_with(tariffs, {name: text}, named_drafts=True)
     content = book.content[file_key(name)]
     code, start = content["code"], content["valid"]["from"]
     return next(p for p in book.programmes if (p.code, p.valid.start.isoformat()) == (code, start))

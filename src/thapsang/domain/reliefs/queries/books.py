@@ -60,13 +60,16 @@ def book_in_force(tariffs: TariffBook) -> ReliefBook:
     return reliefs_from_content(content_in_force(), tariffs)
 
 
-def book_with(tariffs: TariffBook, texts: dict[str, str]) -> ReliefBook:
+def book_with(tariffs: TariffBook, texts: dict[str, str], *, named_drafts: bool = False) -> ReliefBook:
     """Return the book as it would be with these texts {file name: YAML} in force too.
 
-    A programme in force with the same file name, or with the code and first day of a given one, gives way. Raises
-    PolicyError naming the file, the key and the fix.
+    A programme in force with the same file name, or with the code and first day of a given one, gives way.
+    `named_drafts`: a draft, or a reviewed one, that a given text excludes stands beside it as if it were in force.
+    Raises PolicyError naming the file, the key and the fix.
     """
     given = {file_key(name): read_text(file_key(name), text) for name, text in texts.items()}
+    if named_drafts:
+        given |= _drafts_named(given)
     editions = {_edition(content) for content in given.values()}
     kept = {
         file: content
@@ -74,6 +77,20 @@ def book_with(tariffs: TariffBook, texts: dict[str, str]) -> ReliefBook:
         if content.get("kind") != "programme" or _edition(content) not in editions
     }
     return reliefs_from_content(kept | given, tariffs)
+
+
+def _drafts_named(given: Content) -> Content:
+    """Return drafted and reviewed programmes that given ones exclude and that nothing in force stands for."""
+    excluded: set[str] = set()
+    for content in given.values():
+        stack = content.get("stack") if isinstance(content, dict) else None
+        named = stack.get("excludes") if isinstance(stack, dict) else None
+        excluded |= {str(code) for code in named} if isinstance(named, list) else set()
+    known = Programme.objects.filter(code__in=excluded)
+    missing = excluded - set(known.filter(status="in-force").values_list("code", flat=True))
+    rows = known.filter(code__in=missing, status__in=["draft", "reviewed"]).values_list("file", "text")
+    found = {file_key(file): read_text(file_key(file), text) for file, text in rows}
+    return {file: content for file, content in found.items() if file not in given}
 
 
 def _edition(content: object) -> tuple[str, str]:
