@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,28 @@ CASES = [
 def test_case(tariffs: object, case: Scenario) -> None:
     outcome = run_scenario(case, book(tariffs), reliefs(tariffs))  # type: ignore[arg-type]
     assert outcome.differences == ()
+
+
+UNPRICED = {
+    ("covid-1", "wholesale-residential"): "no wholesale price of 2020 is known",
+    ("covid-1", "wholesale-other"): "no wholesale price of 2020 is known",
+}
+"""Rules no case can be worked out for."""
+
+
+@pytest.mark.parametrize("tariffs", [NGHE_AN, REFERENCE], ids=lambda folder: folder.parent.name)
+def test_every_rule_has_a_case_that_grants_it(tariffs: Path) -> None:
+    """A rule nobody has worked out by hand is a rule nobody has read."""
+    cases = load_scenarios(tariffs.parent / "scenarios" / "reliefs", book(tariffs), reliefs(tariffs))
+    granted = {
+        (line["programme"], line["rule"])
+        for case in cases
+        for kind in ("relief", "cash")
+        for line in case.expected.get(kind, ())
+    }
+    rules = {(p.code, rule.code) for p in reliefs(tariffs).programmes for rule in p.rules if rule.applied}
+    assert rules - granted - UNPRICED.keys() == set()
+    assert not UNPRICED.keys() & granted, "these have a case now: take them off the list"
 
 
 def test_a_hotel_that_became_an_isolation_site_through_2020_and_2021() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from tests.factories.rating import NGHE_AN, book
+from tests.factories.rating import NGHE_AN, REFERENCE, book
 from tests.factories.relief import fictional, reliefs
 from thapsang.engines.rating import PolicyError, load_book
 from thapsang.engines.relief import load_reliefs, load_scenarios, reliefs_from_content
@@ -20,7 +20,12 @@ Edit = Callable[[str], str]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return fictional(tmp_path)
+    """The fictional distributor with one scenario, so that a test can count."""
+    made = fictional(tmp_path)
+    for path in (made / "scenarios" / "reliefs").glob("*.yaml"):
+        if path.name != "flood.yaml":
+            path.unlink()
+    return made
 
 
 def swap(old: str, new: str) -> Edit:
@@ -238,8 +243,13 @@ def test_the_five_rounds_and_the_support_are_there_in_stacking_order() -> None:
 def test_what_is_doubtful_says_so_at_the_reference_of_a_line() -> None:
     book = reliefs()
     by_code = {(p.code, r.code): r for p in book.programmes for r in p.rules}
-    sure = book.reference(by_code["covid-1", "accommodation"].reference)
+    fiction = reliefs(REFERENCE)
+    flood = {r.code: r for p in fiction.programmes for r in p.rules if p.code == "flood"}
+    sure = fiction.reference(flood["shelter"].reference)
     assert (sure.doubt, sure.confidence) == ("", "V2")
+    months = by_code["covid-1", "accommodation"]
+    assert months.doubts["valid"].code == "months-round-1"
+    assert "kỳ hóa đơn tháng 5 đến tháng 7" in book.reference(months.reference).doubt
     cliff = by_code["covid-4", "up-to-200"]
     assert book.reference(cliff.reference).confidence == "INF"
     assert "theo số ngày và số hộ" in book.reference(cliff.reference).doubt
