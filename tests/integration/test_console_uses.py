@@ -80,6 +80,16 @@ def test_the_same_first_day_twice_is_refused(one: Any) -> None:
     assert [use["use"] for use in queries.uses_of(supply_point_id=one.supply_point_id)] == ["hotel"]
 
 
+def test_the_page_says_which_use_ended_and_which_stands_in_the_way(one: Any) -> None:
+    clerk = signed_in(make_staff(Audience.BILLING, username="nga"))
+    clerk.post(where(one), wish(until=""))
+    told = clerk.post(where(one), wish(use="storage", **{"from": "2026-11-01", "until": ""}), follow=True)
+    assert "«Cơ sở lưu trú du lịch» ghi trước đó kết thúc" in told.content.decode()
+    refused = clerk.post(where(one), wish(use="hospital", **{"from": "2026-10-15", "until": "2026-11-05"}))
+    assert refused.status_code == 422
+    assert "«Cơ sở lưu trú du lịch» từ 01/10/2026 đến hết 31/10/2026" in refused.content.decode()
+
+
 def test_only_billing_and_administrators_write_and_only_at_the_customers_own_point(one: Any) -> None:
     reader = signed_in(make_staff(Audience.CUSTOMER_SERVICE, username="kha"))
     assert reader.post(where(one), wish()).status_code == 403

@@ -186,6 +186,14 @@ class ImportOutcome:
 
 
 @dataclass(frozen=True)
+class RecordedUse:
+    """A use of premises that was recorded, and the use without an end that it ended (empty: none)."""
+
+    number: int
+    ended: str
+
+
+@dataclass(frozen=True)
 class QueueRow:
     """A row of the review queue."""
 

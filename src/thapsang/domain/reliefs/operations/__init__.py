@@ -11,8 +11,9 @@ from thapsang.domain.reliefs.operations.batches import (
     standing_batch,
     try_again,
 )
-from thapsang.domain.reliefs.operations.evidence import decide_row, import_list, record_use
+from thapsang.domain.reliefs.operations.evidence import decide_row, import_list
 from thapsang.domain.reliefs.operations.programmes import close, draft, keep_version, put_in_force, review
+from thapsang.domain.reliefs.operations.uses import record_use
 
 __all__ = [
     "approve",

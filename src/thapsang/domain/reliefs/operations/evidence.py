@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import date, datetime
 from typing import Any
 
-from thapsang.domain.reliefs.models import Evidence, EvidenceList, EvidenceRow, PremisesUse
+from thapsang.domain.reliefs.models import Evidence, EvidenceList, EvidenceRow
 from thapsang.domain.reliefs.operations.finding import matches
 from thapsang.domain.reliefs.operations.listed import checked_rows
 from thapsang.domain.reliefs.operations.programmes import person_name
@@ -140,32 +140,3 @@ def decide_row(
         actor=actor, action="reliefs.row-decided", subject=f"relief-list:{row.list_id}", before=None,
         after={"row": row.number, "decision": row.decision}, reason="", at=at, request_id=request_id,
     )  # fmt: skip
-
-
-@transaction_required
-def record_use(
-    *,
-    supply_point_id: int,
-    use: str,
-    start: date,
-    end: date | None,
-    source: str,
-    actor: Person | str,
-    at: datetime,
-    request_id: str = "",
-) -> int:
-    """Record what premises are used for from a day on, by a document; return the entry's number.
-
-    Raises EvidenceError for an empty source or days that do not follow each other.
-    """
-    if not source.strip() or (end and end <= start):
-        raise EvidenceError("Cần số giấy tờ chứng minh, và ngày kết thúc phải sau ngày bắt đầu.")
-    made = PremisesUse.objects.create(
-        supply_point_id=supply_point_id, use=use, start=start, end=end, source=source.strip(),
-        recorded_by=person_name(actor), recorded_at=at,
-    )  # fmt: skip
-    audit.record(
-        actor=actor, action="reliefs.use-recorded", subject=f"supply-point:{supply_point_id}", before=None,
-        after={"use": use, "from": start, "until": end}, reason=source, at=at, request_id=request_id,
-    )  # fmt: skip
-    return made.pk

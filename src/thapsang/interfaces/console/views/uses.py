@@ -31,28 +31,33 @@ def record(request: HttpRequest, code: str, point_code: str) -> HttpResponseBase
     if point is None or point.customer_code != code:
         raise Http404
     typed = {name: request.POST.get(name, "").strip() for name in ("use", "from", "until", "source")}
-    problem = _recorded(request, point.id, typed)
+    problem, ended = _recorded(request, point.id, typed)
     if problem:
         extra = {"use_problem": problem, "typed_use": {**typed, "point": point_code}}
         return customer_pages.customer_again(request, code, **extra)
-    messages.success(request, _("Đã ghi mục đích của địa điểm."), extra_tags="good")
+    told = _("Đã ghi mục đích của địa điểm.")
+    if ended:
+        told += " " + _("«%(use)s» ghi trước đó kết thúc khi mục đích mới bắt đầu.") % {
+            "use": names().get(ended, ended)
+        }
+    messages.success(request, told, extra_tags="good")
     return redirect("console:customer", code)
 
 
-def _recorded(request: HttpRequest, point: int, typed: dict[str, str]) -> str:
-    """Write the use; return what stands in the way, empty when it is done."""
+def _recorded(request: HttpRequest, point: int, typed: dict[str, str]) -> tuple[str, str]:
+    """Write the use; return what stands in the way, empty when it is done, and the use that ended with it."""
     try:
         start = date.fromisoformat(typed["from"])
         end = date.fromisoformat(typed["until"]) + timedelta(days=1) if typed["until"] else None
     except ValueError:
-        return _("Ngày không đọc được: chọn lại ngày.")
+        return _("Ngày không đọc được: chọn lại ngày."), ""
     if typed["use"] not in names():
-        return _("Chọn một mục đích trong danh sách.")
+        return _("Chọn một mục đích trong danh sách."), ""
     if any(use["start"] == start for use in queries.uses_of(supply_point_id=point)):
-        return _("Địa điểm đã có một mục đích ghi từ ngày này: chọn ngày khác.")
+        return _("Địa điểm đã có một mục đích ghi từ ngày này: chọn ngày khác."), ""
     try:
         with transaction():
-            operations.record_use(
+            made = operations.record_use(
                 supply_point_id=point,
                 use=typed["use"],
                 start=start,
@@ -61,7 +66,7 @@ def _recorded(request: HttpRequest, point: int, typed: dict[str, str]) -> str:
                 **act(request),
             )
     except IntegrityError:
-        return _("Người khác vừa ghi mục đích từ ngày này: mở lại trang rồi xem.")
+        return _("Người khác vừa ghi mục đích từ ngày này: mở lại trang rồi xem."), ""
     except ReliefError as error:
-        return str(error)
-    return ""
+        return str(error), ""
+    return "", made.ended
