@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import string
 import threading
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -11,10 +13,14 @@ from typing import Any
 import polars as pl
 import pytest
 from django.db import connection
+from typer.testing import CliRunner
 
 from tests.factories import metering as make
-from thapsang.domain.metering import operations
+from thapsang.domain.metering import operations, queries
 from thapsang.domain.metering.operations import ImportOutcome, checking, reading_files
+from thapsang.domain.metering.queries import refusals
+from thapsang.domain.metering.queries.refusals import explain
+from thapsang.interfaces.cli.readings import app as readings_command
 from thapsang.kit.files import operations as files
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -107,7 +113,10 @@ def test_bad_rows_come_back(
     assert stored(hung) == before
     back = make.model("metering.RejectedReading").objects.get()
     assert back.raw["value"] == str(value) and back.raw["serial"] == hung.meter.serial
-    assert "?" not in back.reason and back.remedy
+    for language in ("vi", "en"):
+        said = queries.rejections(import_id=outcome.import_id, language=language)[0]
+        assert "?" not in said.reason and said.remedy
+        assert (said.reason, said.remedy) == explain(code, {**back.raw, **back.figures}, language)
 
 
 def test_unknown_meter_and_empty_serial(hung: Any) -> None:
@@ -121,7 +130,9 @@ def test_roll_over_is_accepted_and_told() -> None:
     make.reading(installation, OCT, 99_900)
     outcome = load(row(installation, 55))
     assert (outcome.accepted, outcome.flagged, told(outcome)) == (1, 1, [(1, "flag", "roll-over")])
-    assert "155" in make.model("metering.RejectedReading").objects.get().reason
+    for language in ("vi", "en"):
+        said = queries.rejections(import_id=outcome.import_id, language=language)[0]
+        assert "155" in said.reason and "99900" in said.reason and "2026-10-01" in said.reason
 
 
 def test_zero_on_an_active_point_goes_in_with_a_flag(hung: Any) -> None:
@@ -217,6 +228,64 @@ def test_a_wrong_header_is_refused_with_the_right_one() -> None:
     assert outcome.status == "refused"
     for words in ("thiếu cột: register, value", "cột lạ: so_doc", "serial,register,read_on,value,quality"):
         assert words in outcome.problem
+    english = queries.reading_import(import_id=outcome.import_id, language="en").problem
+    for words in ("missing: register, value", "not known: so_doc", "serial,register,read_on,value,quality"):
+        assert words in english
+    assert (outcome.problem_code, outcome.problem) == (
+        "file-header",
+        queries.imports(status="refused")[0].problem,
+    )
+
+
+def test_every_code_has_words_of_the_same_figures_in_both_languages() -> None:
+    def figures(words: tuple[str, str]) -> list[str]:
+        return sorted(name for text in words for _, name, _, _ in string.Formatter().parse(text) if name)
+
+    assert refusals.VIETNAMESE.keys() == refusals.ENGLISH.keys()
+    for code, words in refusals.VIETNAMESE.items():
+        assert figures(words) == figures(refusals.ENGLISH[code]), code
+
+
+def test_words_stored_before_codes_told_them_are_kept(hung: Any) -> None:
+    outcome = load(row(hung, 1200, OCT.replace(day=15)), row(hung, "x"))
+    rows = make.model("metering.RejectedReading").objects.filter(code="not-a-number")
+    rows.update(reason="Chữ cũ.", remedy="Việc cũ.")
+    make.model("metering.ReadingImport").objects.update(problem="Lời cũ.")
+    found = [
+        r for r in queries.rejections(import_id=outcome.import_id, language="en") if r.action == "reject"
+    ]
+    assert [(r.reason, r.remedy) for r in found] == [("Chữ cũ.", "Việc cũ.")]
+    assert queries.reading_import(import_id=outcome.import_id, language="en").problem == "Lời cũ."
+
+
+def test_the_file_given_back_speaks_the_language_asked_for(hung: Any) -> None:
+    outcome = load(row(hung, "mười"))
+    vietnamese, english = (
+        "".join(queries.rejected_csv(import_id=outcome.import_id, language=language))
+        for language in ("vi", "en")
+    )
+    assert "Chỉ số «mười» không phải số nguyên." in vietnamese
+    assert "The reading «mười» is no whole number." in english
+    assert vietnamese.splitlines()[0] == english.splitlines()[0]
+
+
+def test_the_command_speaks_english_and_writes_the_file_for_staff_in_vietnamese(
+    hung: Any, tmp_path: Path
+) -> None:
+    given, back = tmp_path / "so.csv", tmp_path / "tra-lai.csv"
+    given.write_text(f"serial,register,read_on,value,quality\n{row(hung, 'mười')}\n", encoding="utf-8")
+    command = ["import", str(given), "--rejected", str(back)]
+    assert CliRunner().invoke(readings_command, command).exit_code == 3
+    assert "không phải số nguyên" in back.read_text(encoding="utf-8-sig")
+    CliRunner().invoke(readings_command, [*command, "--language", "en"])
+    assert "is no whole number" in back.read_text(encoding="utf-8-sig")
+    given.write_text("a,b\n1,2\n", encoding="utf-8")
+    refused = CliRunner().invoke(readings_command, ["import", str(given), "--json"])
+    found = json.loads(refused.stdout)
+    assert (refused.exit_code, found["problem_code"]) == (2, "file-header")
+    assert found["problem"].startswith("The header is wrong: missing: serial")
+    missing = CliRunner().invoke(readings_command, ["rejected", "999999"])
+    assert missing.exit_code == 2 and "There is no import 999999" in missing.output
 
 
 @pytest.mark.parametrize(

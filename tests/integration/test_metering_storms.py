@@ -164,8 +164,8 @@ def test_time_under_two_areas_counts_once_and_each_area_ends_by_itself() -> None
 def load(*lines: str) -> list[tuple[str, str, str]]:
     content = "\n".join(["serial,register,read_on,value,quality", *lines, ""]).encode()
     outcome = operations.import_file(content, name="so.csv", at=AT)
-    rows = make.model("metering.RejectedReading").objects.filter(import_file_id=outcome.import_id)
-    return [(row.action, row.code, row.reason) for row in rows.order_by("row")]
+    rows = queries.rejections(import_id=outcome.import_id)
+    return [(row.action, row.code, row.reason) for row in rows]
 
 
 @pytest.mark.parametrize(

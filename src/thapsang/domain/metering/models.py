@@ -139,7 +139,9 @@ class SupersededReading(models.Model):
 class ReadingImport(models.Model):
     """One file (or API call) of readings, kept with its outcome."""
 
-    privacy = Privacy(none=("name", "sha256", "channel", "status", "problem", "missing"))
+    privacy = Privacy(
+        none=("name", "sha256", "channel", "status", "problem", "problem_code", "problem_figures", "missing")
+    )
 
     name = models.CharField(max_length=255)
     sha256 = models.CharField(max_length=64, unique=True)
@@ -156,6 +158,9 @@ class ReadingImport(models.Model):
         ],
     )
     problem = models.TextField(blank=True)
+    """Why it was refused, in words: only of files refused before the words were kept apart from the code."""
+    problem_code = models.CharField(max_length=30, blank=True)
+    problem_figures = models.JSONField(default=dict, blank=True)
     size = models.BigIntegerField(default=0)
     """Bytes of the file, and how many of them are read (progress)."""
     done = models.BigIntegerField(default=0)
@@ -179,7 +184,7 @@ class ReadingImport(models.Model):
 class RejectedReading(models.Model):
     """A row that did not go in (or went in and wants a look): as it was given, why, and what to do."""
 
-    privacy = Privacy(none=("raw", "action", "code", "reason", "remedy"))
+    privacy = Privacy(none=("raw", "action", "code", "figures", "reason", "remedy"))
 
     import_file = models.ForeignKey(
         ReadingImport, on_delete=models.CASCADE, related_name="rejections", db_index=False
@@ -191,8 +196,11 @@ class RejectedReading(models.Model):
         max_length=6, default="reject", choices=[("reject", "trả lại"), ("flag", "lưu ý")]
     )
     code = models.CharField(max_length=30)
-    reason = models.TextField()
-    remedy = models.TextField()
+    figures = models.JSONField(default=dict, blank=True)
+    """What it was compared with; `queries.refusals` puts the words to code and figures."""
+    reason = models.TextField(blank=True)
+    remedy = models.TextField(blank=True)
+    """Reason and remedy in words: only of rows given back before the words were kept apart from the code."""
     resolved_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

@@ -54,8 +54,8 @@ class ReturnedRow(Schema):
     row: int = Field(description="Its place in `readings`, from 1.")
     action: str
     code: str = Field(description="Stable; act on this.")
-    reason: str
-    remedy: str
+    reason: str = Field(description="In Vietnamese; in English when Accept-Language begins with en.")
+    remedy: str = Field(description="What to do, in the same language.")
 
 
 class ReadingsOut(Schema):
@@ -88,7 +88,9 @@ def send(request: ApiRequest, body: ReadingsIn) -> ReadingsOut:
     content = _as_csv(body)
     name = f"{request.auth.client_id}-{hashlib.sha256(content).hexdigest()[:12]}.csv"
     outcome = operations.import_file(content, name=name, channel="ami", at=timezone.now())
-    returned = queries.rejections(import_id=outcome.import_id, limit=None)
+    wanted = request.headers.get("Accept-Language", "").lower()
+    language = "en" if wanted.startswith("en") else "vi"
+    returned = queries.rejections(import_id=outcome.import_id, limit=None, language=language)
     shown = [
         ReturnedRow(row=r.row, action=r.action, code=r.code, reason=r.reason, remedy=r.remedy)
         for r in returned

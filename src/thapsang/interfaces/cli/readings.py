@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from django.utils import timezone
@@ -19,6 +17,7 @@ from rich.table import Table
 from thapsang.domain.metering import operations, queries
 from thapsang.interfaces.cli import storms
 from thapsang.interfaces.cli.database import database
+from thapsang.interfaces.cli.printing import plain, print_json
 from thapsang.kit.db.transactions import transaction
 
 app = typer.Typer(
@@ -29,6 +28,10 @@ out, notes = Console(), Console(stderr=True)
 REFUSED, SOME_REJECTED = 2, 3
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Limit = Annotated[int, typer.Option(min=1, help="At most this many.")]
+FileLanguage = Annotated[
+    Literal["vi", "en"], typer.Option("--language", help="Language of reason and remedy in that file.")
+]
 
 
 @app.command("import")
@@ -40,6 +43,7 @@ def import_file(
     again: Annotated[
         bool, typer.Option(help="Judge a file once more that was imported before (rows that are in stay).")
     ] = False,
+    language: FileLanguage = "vi",
     as_json: AsJson = False,
 ) -> None:
     """Import a file of readings: good rows go in, bad rows come back with the reason and what to do.
@@ -55,11 +59,11 @@ def import_file(
     """
     with database(), _progress(quiet=as_json) as progress:
         outcome = operations.import_file(
-            file, name=file.name, at=timezone.now(), again=again, progress=progress
+            file, name=file.name, at=timezone.now(), again=again, progress=progress, language="en"
         )
-        written = _write_rejected(outcome, rejected)
+        written = _write_rejected(outcome.import_id, rejected, language) if outcome.rejected else None
     if as_json:
-        print(json.dumps(asdict(outcome) | {"rejected_file": written}, ensure_ascii=False, default=str))
+        print_json(plain(outcome) | {"rejected_file": written})
     else:
         _tell(outcome, written)
     raise typer.Exit(REFUSED if outcome.status == "refused" else SOME_REJECTED if outcome.rejected else 0)
@@ -79,11 +83,11 @@ def _progress(*, quiet: bool) -> Iterator[operations.Progress | None]:
         yield lambda done, size: bar.update(task, completed=done, total=size)
 
 
-def _write_rejected(outcome: operations.ImportOutcome, path: Path | None) -> str | None:
-    if path is None or not outcome.rejected:
+def _write_rejected(import_id: int, path: Path | None, language: str) -> str | None:
+    if path is None:
         return None
     with path.open("w", encoding="utf-8", newline="") as sink:
-        sink.writelines(queries.rejected_csv(import_id=outcome.import_id))
+        sink.writelines(queries.rejected_csv(import_id=import_id, language=language))
     return str(path)
 
 
@@ -123,9 +127,9 @@ def imports(
 ) -> None:
     """List imports with their progress and outcome."""
     with database():
-        rows = queries.imports(limit=limit)
+        rows = queries.imports(limit=limit, language="en")
     _print(
-        [asdict(row) | {"percent": row.percent} for row in rows],
+        [plain(row) | {"percent": row.percent} for row in rows],
         ("id", "name", "status", "percent", "rows", "accepted", "repeated", "rejected", "flagged"),
         as_json=as_json,
     )
@@ -135,17 +139,20 @@ def imports(
 def rejected(
     import_id: Annotated[int, typer.Argument(help="Number of the import.")],
     to: Annotated[Path | None, typer.Option(help="Write them as a CSV to mend and import.")] = None,
-    limit: Annotated[int, typer.Option(min=1)] = 100,
+    language: FileLanguage = "vi",
+    limit: Limit = 100,
     as_json: AsJson = False,
 ) -> None:
     """List the rows an import gave back, and those it took in but wants looked at."""
     with database():
-        if to:
-            with to.open("w", encoding="utf-8", newline="") as sink:
-                sink.writelines(queries.rejected_csv(import_id=import_id))
-        rows = queries.rejections(import_id=import_id, limit=limit)
+        if queries.reading_import(import_id=import_id) is None:
+            raise typer.BadParameter(
+                f"There is no import {import_id}: see `thapsang readings imports`.", param_hint="import_id"
+            )
+        _write_rejected(import_id, to, language)
+        rows = queries.rejections(import_id=import_id, limit=limit, language="en")
     _print(
-        [asdict(row) for row in rows], ("row", "action", "code", "reason", "remedy"), as_json=as_json
+        [plain(row) for row in rows], ("row", "action", "code", "reason", "remedy"), as_json=as_json
     )  # fmt: skip
 
 
@@ -153,14 +160,14 @@ def rejected(
 def missing(
     on: Annotated[str, typer.Option(help="The day a reading should be there, YYYY-MM-DD.")],
     book: Annotated[str, typer.Option(help="Only this reading book.")] = "",
-    limit: Annotated[int, typer.Option(min=1)] = 100,
+    limit: Limit = 100,
     as_json: AsJson = False,
 ) -> None:
     """List registers of active points without a reading on a day."""
     with database():
         rows = queries.missing_readings(read_on=_day(on), book=book, limit=limit)
     _print(
-        [asdict(row) for row in rows],
+        [plain(row) for row in rows],
         ("book", "point_code", "serial", "register", "held_by"),
         as_json=as_json,
     )
@@ -177,7 +184,7 @@ def estimate(
     with database():
         outcome = operations.estimate_missing(period=_month(period), book_codes=book, dry_run=dry_run)
     if as_json:
-        print(json.dumps(asdict(outcome), ensure_ascii=False, default=str))
+        print_json(plain(outcome))
         return
     done = "would be estimated" if dry_run else "estimated"
     out.print(f"{outcome.points:,} point(s), {outcome.registers:,} register(s), {outcome.kwh:,} kWh {done}.")
@@ -191,7 +198,7 @@ def estimate(
         out.print(f"{outcome.held:,} point(s) are held back by a storm: thapsang readings storm list --open")
     if outcome.not_estimated:
         out.print(f"{len(outcome.not_estimated):,} register(s) have no history to go by; read them:")
-        rows = [asdict(row) for row in outcome.not_estimated]
+        rows = [plain(row) for row in outcome.not_estimated]
         _print(rows[:50], ("book", "point_code", "serial", "register"), as_json=False)
 
 
@@ -218,7 +225,7 @@ def correct(
             notes.print(f"[red]{error}[/]", soft_wrap=True)
             raise typer.Exit(1) from None
     if as_json:
-        print(json.dumps(asdict(done), default=str))
+        print_json(plain(done))
     else:
         out.print(f"{serial} {register} on {done.read_on}: {done.before:,} → {done.after:,}.")
 
@@ -247,7 +254,7 @@ def split(
             notes.print(f"[red]{error}[/]", soft_wrap=True)
             raise typer.Exit(1) from None
     if as_json:
-        print(json.dumps(asdict(done), default=str))
+        print_json(plain(done))
     else:
         out.print(f"{serial}: the period splits at {done.read_on} ({done.changed} reading(s) marked).")
 
@@ -286,7 +293,7 @@ def _month(text: str) -> date:
 
 def _print(rows: list[dict[str, Any]], columns: tuple[str, ...], *, as_json: bool) -> None:
     if as_json:
-        print(json.dumps(rows, ensure_ascii=False, default=str))
+        print_json(rows)
         return
     table = Table(*columns)
     for row in rows:

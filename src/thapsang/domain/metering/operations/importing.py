@@ -22,6 +22,8 @@ from django.utils import timezone
 from thapsang.domain.metering.models import ReadingImport
 from thapsang.domain.metering.operations.reading_files import FileRefusedError, channel_of, chunks
 from thapsang.domain.metering.operations.writing import ImportWriter
+from thapsang.domain.metering.queries.imports import problem_of
+from thapsang.domain.metering.queries.refusals import DEFAULT
 from thapsang.kit.bulk.copy import bulk_connection, execute, fetch
 from thapsang.kit.db.transactions import transaction
 from thapsang.kit.files import operations as files
@@ -53,6 +55,8 @@ class ImportOutcome:
     status: str
     already: bool
     problem: str
+    """Why the file was refused and what to do, in the language asked for; empty when it was not."""
+    problem_code: str
     rows: int
     accepted: int
     replaced: int
@@ -71,16 +75,17 @@ def import_file(
     channel: str | None = None,
     again: bool = False,
     progress: Progress | None = None,
+    language: str = DEFAULT,
 ) -> ImportOutcome:
     """Keep a file of readings and import it now.
 
     `channel` is csv, parquet or ami (CSV made by the API); None tells by the content. A file that was
     imported before changes nothing and is reported with `already`; `again` judges its rows once more (those
     that are in are repeats). Never raises for what is wrong in the file: a refused file has status
-    `refused` and its `problem`. Raises ImportInsideTransactionError inside a transaction.
+    `refused` and its `problem`, in `language` (vi, en). Raises ImportInsideTransactionError inside a transaction.
     """
     import_id = _receive(content, name, channel, at, enqueue=False)
-    return run_import(import_id=import_id, at=at, again=again, progress=progress)
+    return run_import(import_id=import_id, at=at, again=again, progress=progress, language=language)
 
 
 def queue_file(content: bytes | Path, *, name: str, at: datetime, channel: str | None = None) -> int:
@@ -114,7 +119,12 @@ def _queue() -> App:
 
 
 def run_import(
-    *, import_id: int, at: datetime, again: bool = False, progress: Progress | None = None
+    *,
+    import_id: int,
+    at: datetime,
+    again: bool = False,
+    progress: Progress | None = None,
+    language: str = DEFAULT,
 ) -> ImportOutcome:
     """Import a file that was kept (after `queue_file`, or once more after a crash)."""
     if connection.in_atomic_block:
@@ -123,7 +133,8 @@ def run_import(
         )
     for attempt in range(1, _TRIES + 1):
         try:
-            return _run(import_id, at, again=again, progress=progress)
+            already, by_code = _run(import_id, at, again=again, progress=progress)
+            return _outcome(import_id, language, already=already, by_code=by_code)
         except adbc_driver_manager.IntegrityError:
             # Somebody wrote one of these readings meanwhile: judged again, it is a repeat or a duplicate.
             if attempt == _TRIES:
@@ -132,26 +143,32 @@ def run_import(
     raise AssertionError("unreachable")
 
 
-def _run(import_id: int, at: datetime, *, again: bool, progress: Progress | None) -> ImportOutcome:
+def _run(
+    import_id: int, at: datetime, *, again: bool, progress: Progress | None
+) -> tuple[bool, Counter[str]]:
+    """Import the file unless it is in; return whether it was, and the rows given back or flagged by code."""
     with bulk_connection() as link:
         # The lock, not the row's status, says who works: it goes away with a killed process.
         execute(link, f"SELECT pg_advisory_xact_lock(hashtext('metering_import'), {import_id})")
         done = fetch(link, _STATUS.format(import_id))
         if done.column("status")[0].as_py() == "finished" and not again:
-            return _outcome(import_id, already=True)
+            return True, Counter()
         try:
             by_code = _load(link, import_id, at, progress)
         except FileRefusedError as error:
             link.rollback()
-            _note(import_id, status="refused", problem=str(error), finished_at=at, done=0)
-            return _outcome(import_id, already=False)
+            _note(
+                import_id, status="refused", problem="", problem_code=error.code, problem_figures=error.figures,
+                finished_at=at, done=0,
+            )  # fmt: skip
+            return False, Counter()
         link.commit()
-    return _outcome(import_id, already=False, by_code=by_code)
+    return False, by_code
 
 
 def _load(link: Connection, import_id: int, at: datetime, progress: Progress | None) -> Counter[str]:
     given = ReadingImport.objects.get(pk=import_id)
-    _note(import_id, status="running", problem="", done=0)
+    _note(import_id, status="running", problem="", problem_code="", problem_figures={}, done=0)
     writer = ImportWriter(link, import_id, given.channel, f"import {given.name}", timezone.localdate(at))
     for chunk in chunks(files.path_of(given.sha256), "parquet" if given.channel == "parquet" else "csv"):
         writer.write(chunk)
@@ -159,7 +176,7 @@ def _load(link: Connection, import_id: int, at: datetime, progress: Progress | N
         if progress:
             progress(min(chunk.done, given.size), given.size)
     if writer.rows == 0:
-        raise FileRefusedError("Tệp chỉ có dòng tiêu đề, không có chỉ số nào. Xuất lại tệp rồi nạp lại.")
+        raise FileRefusedError("file-only-header")
     writer.finish(at)
     if progress:
         progress(given.size, given.size)
@@ -171,10 +188,11 @@ def _note(import_id: int, **changes: Any) -> None:
     ReadingImport.objects.filter(pk=import_id).update(**changes)
 
 
-def _outcome(import_id: int, *, already: bool, by_code: Counter[str] | None = None) -> ImportOutcome:
+def _outcome(import_id: int, language: str, *, already: bool, by_code: Counter[str]) -> ImportOutcome:
     row = ReadingImport.objects.get(pk=import_id)
     return ImportOutcome(
-        import_id=import_id, name=row.name, status=row.status, already=already, problem=row.problem,
+        import_id=import_id, name=row.name, status=row.status, already=already,
+        problem=problem_of(row, language), problem_code=row.problem_code,
         rows=row.rows, accepted=row.accepted, replaced=row.replaced, repeated=row.repeated,
-        rejected=row.rejected, flagged=row.flagged, missing=row.missing, by_code=dict(by_code or {}),
+        rejected=row.rejected, flagged=row.flagged, missing=row.missing, by_code=dict(by_code),
     )  # fmt: skip

@@ -16,6 +16,8 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pa_parquet
 
+from thapsang.domain.metering.queries.refusals import told
+
 REQUIRED = ("serial", "register", "read_on", "value")
 OPTIONAL = ("quality", "purpose")
 REJECTION = "rejection"
@@ -30,7 +32,14 @@ _HEADER_BYTES = 64 << 10
 
 
 class FileRefusedError(ValueError):
-    """The file as a whole cannot be read; the message says what is wrong and what to do."""
+    """The file as a whole cannot be read; `queries.refusals` has the words for `code` and `figures`."""
+
+    def __init__(self, code: str, **figures: Any) -> None:
+        super().__init__(code, figures)
+        self.code, self.figures = code, figures
+
+    def __str__(self) -> str:
+        return told(self.code, self.figures, "en")
 
 
 @dataclass
@@ -52,37 +61,30 @@ def channel_of(name: str, head: bytes) -> str:
 def chunks(path: Path, channel: str) -> Iterator[Chunk]:
     """Yield the file's rows. Raises FileRefusedError, at once or when a broken part is reached."""
     if path.stat().st_size == 0:
-        raise FileRefusedError("Tệp rỗng (0 byte). Xuất lại tệp từ phần mềm ghi chỉ số rồi nạp lại.")
+        raise FileRefusedError("file-empty")
     try:
         yield from (_parquet(path) if channel == "parquet" else _csv(path))
     except (pa.ArrowInvalid, OSError) as error:
-        raise FileRefusedError(_broken(channel, error)) from error
+        raise _broken(channel, error) from error
 
 
-def _broken(channel: str, error: Exception) -> str:
+def _broken(channel: str, error: Exception) -> FileRefusedError:
     if channel == "parquet":
-        return f"Tệp Parquet bị cụt hoặc không phải Parquet ({error}). Xuất hoặc tải lại tệp rồi nạp lại."
+        return FileRefusedError("file-broken-parquet", detail=str(error))
     if "UTF8" in str(error) or "UTF-8" in str(error):
-        return f"Tệp không phải UTF-8 ({error}). Lưu lại dạng «CSV UTF-8» rồi nạp lại."
-    return f"Không đọc được CSV ({error}). Lưu lại dạng «CSV UTF-8» rồi nạp lại."
+        return FileRefusedError("file-not-utf8")
+    return FileRefusedError("file-broken-csv", detail=str(error))
 
 
 def _check_header(given: list[str]) -> None:
     """Refuse a header that lacks a column or has one we do not know; name them and show the right one."""
     missing = [name for name in REQUIRED if name not in given]
-    unexpected = [name or "(trống)" for name in given if name not in (*READ, *GIVEN_BACK)]
+    unexpected = [name for name in given if name not in (*READ, *GIVEN_BACK)]
     twice = sorted({name for name in given if given.count(name) > 1})
-    if not (missing or unexpected or twice):
-        return
-    said = [
-        f"{label}: {', '.join(names)}"
-        for label, names in (("thiếu cột", missing), ("cột lạ", unexpected), ("cột lặp", twice))
-        if names
-    ]
-    raise FileRefusedError(
-        f"Dòng tiêu đề sai — {'; '.join(said)}. Tiêu đề đúng: {','.join(COLUMNS)} (quality, purpose được phép bỏ). "
-        "Sửa dòng đầu của tệp rồi nạp lại."
-    )
+    if missing or unexpected or twice:
+        raise FileRefusedError(
+            "file-header", missing=missing, unexpected=unexpected, twice=twice, columns=",".join(COLUMNS)
+        )
 
 
 def _check_types(schema: pa.Schema) -> None:
@@ -95,9 +97,7 @@ def _check_types(schema: pa.Schema) -> None:
         if _name(field.name) in READ and not _is_simple(field.type, simple)
     ]
     if odd:
-        raise FileRefusedError(
-            f"Cột không phải chữ, số hay ngày: {', '.join(odd)}. Xuất lại tệp với cột chữ, số hoặc ngày rồi nạp lại."
-        )
+        raise FileRefusedError("file-column-kind", columns=", ".join(odd))
 
 
 def _is_simple(kind: pa.DataType, simple: tuple[Callable[[pa.DataType], bool], ...]) -> bool:
@@ -201,7 +201,7 @@ def _csv_header(path: Path) -> tuple[str, list[str]]:
     try:
         line = head.split(b"\n", 1)[0].decode("utf-8-sig").rstrip("\r")
     except UnicodeDecodeError as error:
-        raise FileRefusedError("Tệp không phải UTF-8. Lưu lại dạng «CSV UTF-8» rồi nạp lại.") from error
+        raise FileRefusedError("file-not-utf8") from error
     delimiter = max(";,\t", key=line.count)
     names = [_name(part) for part in line.split(delimiter)]
     _check_header(names)

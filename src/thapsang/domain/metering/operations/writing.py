@@ -16,7 +16,6 @@ from thapsang.domain.metering.operations.checking import Places, located, typed
 from thapsang.domain.metering.operations.fetching import between
 from thapsang.domain.metering.operations.months import copy_readings, ensure_months
 from thapsang.domain.metering.operations.reading_files import COLUMNS, Chunk
-from thapsang.domain.metering.operations.rejections import explain, raw_json
 from thapsang.domain.metering.operations.staging import stage
 from thapsang.domain.metering.queries.darkness import Darkness, register_darkness
 from thapsang.domain.metering.types import reading_policy
@@ -39,8 +38,8 @@ UPDATE metering_reading m SET value = s.value, quality = s.quality, source = s.s
 FROM better_reading s WHERE m.register_id = s.register_id AND m.read_on = s.read_on
 """
 _GIVE_BACK = """
-INSERT INTO metering_rejectedreading (import_file_id, row, raw, action, code, reason, remedy)
-SELECT {import_id}, row, raw::jsonb, action, code, reason, remedy FROM given_back
+INSERT INTO metering_rejectedreading (import_file_id, row, raw, action, code, figures, reason, remedy)
+SELECT {import_id}, row, raw::jsonb, action, code, figures::jsonb, '', '' FROM given_back
 """
 _OUTDATE = """
 UPDATE metering_rejectedreading SET resolved_at = now()
@@ -85,6 +84,7 @@ UPDATE metering_readingimport SET status = 'finished', problem = '', rows = {row
        missing = '{missing}'::jsonb, finished_at = '{at}' WHERE id = {import_id}
 """
 
+_TOLD = ("other_on", "other_value", "use", "usual", "hours")
 _REJECTION = {"id": pl.Int64, "serial": pl.String, "register": pl.String, "read_on": pl.String}
 
 
@@ -222,22 +222,17 @@ class ImportWriter:
         self._settled += [met, self._open.filter(pl.col("id").is_in(named.implode()))["id"]]
 
     def _give_back_malformed(self, lines: list[tuple[int, str]]) -> None:
-        reason, remedy = explain("malformed", {})
         self._insert([
-            {"row": row, "raw": json.dumps({"line": text}, ensure_ascii=False), "action": "reject",
-             "code": "malformed", "reason": reason, "remedy": remedy}
+            {"row": row, "raw": _json({"line": text}), "action": "reject", "code": "malformed", "figures": "{}"}
             for row, text in lines
         ])  # fmt: skip
 
     def _give_back(self, rows: pl.DataFrame, figures: dict[int, dict[str, Any]], action: str) -> None:
-        back = []
-        for row in rows.iter_rows(named=True):
-            reason, remedy = explain(row["code"], {**figures.get(row["row"], {}), **row})
-            back.append({
-                "row": row["row"], "raw": raw_json(row, COLUMNS), "action": action, "code": row["code"],
-                "reason": reason, "remedy": remedy,
-            })  # fmt: skip
-        self._insert(back)
+        self._insert([
+            {"row": row["row"], "raw": _json({name: row[name] for name in COLUMNS}), "action": action,
+             "code": row["code"], "figures": _json(_judged(figures.get(row["row"], {})))}
+            for row in rows.iter_rows(named=True)
+        ])  # fmt: skip
 
     def _insert(self, back: list[dict[str, Any]]) -> None:
         if not back:
@@ -270,6 +265,15 @@ class ImportWriter:
                 import_id=self._import_id, rows=self.rows, missing=told, at=at.isoformat(), **counts
             ),
         )
+
+
+def _judged(figures: dict[str, Any]) -> dict[str, Any]:
+    """Return what the judgement compared a row with; the row's own figures stand in `raw`."""
+    return {name: figures[name] for name in _TOLD if figures.get(name) is not None}
+
+
+def _json(values: dict[str, Any]) -> str:
+    return json.dumps(values, ensure_ascii=False, default=str)
 
 
 def _list(numbers: Iterable[int]) -> str:

@@ -13,6 +13,7 @@ from django.db import connection
 from django.db.models import Count
 
 from thapsang.domain.metering.models import ReadingImport, RejectedReading
+from thapsang.domain.metering.queries.refusals import DEFAULT, explain, told
 from thapsang.domain.metering.queries.storms import held_by
 
 CSV_COLUMNS = ("serial", "register", "read_on", "value", "quality", "purpose")
@@ -72,34 +73,64 @@ class MissingView:
     """The storm that holds its estimate back."""
 
 
-def _view(row: ReadingImport) -> ImportView:
-    names = ImportView.__dataclass_fields__
-    return ImportView(**{name: getattr(row, "pk" if name == "id" else name) for name in names})
+def _view(row: ReadingImport, language: str) -> ImportView:
+    names = set(ImportView.__dataclass_fields__) - {"id", "problem"}
+    values = {name: getattr(row, name) for name in names}
+    return ImportView(id=row.pk, problem=problem_of(row, language), **values)
 
 
-def imports(*, status: str = "", limit: int = 50, offset: int = 0) -> list[ImportView]:
-    """Return imports, newest first; `status` queued, running, finished or refused narrows them."""
+def problem_of(row: ReadingImport, language: str) -> str:
+    """Return why a file was refused and what to do; empty when it was not."""
+    return told(row.problem_code, row.problem_figures, language) if row.problem_code else row.problem
+
+
+def imports(
+    *, status: str = "", limit: int = 50, offset: int = 0, language: str = DEFAULT
+) -> list[ImportView]:
+    """Return imports, newest first; `status` queued, running, finished or refused narrows them.
+
+    `language` (vi, en) is that of `problem`; a file refused long ago keeps the words it was refused with.
+    """
     rows = ReadingImport.objects.order_by("-id")
     rows = rows.filter(status=status) if status else rows
-    return [_view(row) for row in rows[offset : offset + limit]]
+    return [_view(row, language) for row in rows[offset : offset + limit]]
 
 
-def reading_import(*, import_id: int) -> ImportView | None:
+def reading_import(*, import_id: int, language: str = DEFAULT) -> ImportView | None:
     """Return one import with its progress, or None."""
     row = ReadingImport.objects.filter(pk=import_id).first()
-    return _view(row) if row else None
+    return _view(row, language) if row else None
 
 
 def rejections(
-    *, import_id: int, action: str = "", code: str = "", limit: int | None = 100, offset: int = 0
+    *,
+    import_id: int,
+    action: str = "",
+    code: str = "",
+    limit: int | None = 100,
+    offset: int = 0,
+    language: str = DEFAULT,
 ) -> list[RejectionView]:
-    """Return the rows an import gave back, by row; `action` (reject, flag) and `code` narrow them."""
+    """Return the rows an import gave back, by row, with reason and remedy in `language` (vi, en).
+
+    `action` (reject, flag) and `code` narrow them.
+    """
     rows = RejectedReading.objects.filter(import_file_id=import_id, resolved_at=None).order_by("row", "id")
     for name, wanted in (("action", action), ("code", code)):
         rows = rows.filter(**{name: wanted}) if wanted else rows
     end = None if limit is None else offset + limit
-    names = RejectionView.__dataclass_fields__
-    return [RejectionView(**values) for values in rows.values(*names)[offset:end].iterator()]
+    return [_rejection(row, language) for row in rows[offset:end].iterator()]
+
+
+def _rejection(row: RejectedReading, language: str) -> RejectionView:
+    reason, remedy = _words(row, language)
+    return RejectionView(row.pk, row.row, row.raw, row.action, row.code, reason, remedy, row.resolved_at)
+
+
+def _words(row: RejectedReading, language: str) -> tuple[str, str]:
+    if row.reason:
+        return row.reason, row.remedy
+    return explain(row.code, {**row.figures, **row.raw}, language)
 
 
 def rejection_counts(*, import_id: int) -> dict[str, int]:
@@ -108,8 +139,8 @@ def rejection_counts(*, import_id: int) -> dict[str, int]:
     return dict(rows.values_list("code").annotate(Count("id")).order_by("code"))
 
 
-def rejected_csv(*, import_id: int) -> Iterator[str]:
-    """Give the rejected rows as a CSV (`;`, UTF-8 with BOM): mend it and import it again.
+def rejected_csv(*, import_id: int, language: str = DEFAULT) -> Iterator[str]:
+    """Give the rejected rows as a CSV (`;`, UTF-8 with BOM), told in `language`: mend it and import it again.
 
     The columns row, code, reason and remedy are added; the import does not read them. By the column rejection
     it knows which rejected row a mended one settles.
@@ -120,7 +151,7 @@ def rejected_csv(*, import_id: int) -> Iterator[str]:
         given = [_harmless(row.raw.get(name, "")) for name in CSV_COLUMNS]
         if "line" in row.raw:
             given[0] = _harmless(row.raw["line"])
-        yield _line(*given, row.row, row.code, row.reason, row.remedy, row.pk)
+        yield _line(*given, row.row, row.code, *_words(row, language), row.pk)
 
 
 def _harmless(text: str) -> str:

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from thapsang.domain.metering import operations as meters
 from thapsang.domain.metering import queries as metering
 from thapsang.domain.metering.queries import ImportView
-from thapsang.interfaces.console.desks import AUDITOR, BILLING, BILLING_READERS, act, page
+from thapsang.interfaces.console.desks import AUDITOR, BILLING, BILLING_READERS, act, language, page
 from thapsang.interfaces.console.listing import PAGE, csv_file, wants_csv
 from thapsang.kit.audit.operations import record
 from thapsang.kit.db.transactions import transaction
@@ -29,7 +29,7 @@ SUFFIXES = (".csv", ".parquet")
 @require_safe
 def imports(request: HttpRequest) -> HttpResponse:
     """List the files handed in, the newest first."""
-    rows = metering.imports()
+    rows = metering.imports(language=language())
     if wants_csv(request):
         headers = (_("tệp"), _("trạng thái"), _("dòng"), _("nhận"), _("đã có"), _("trả lại"), _("lúc"))
         cells = ((r.name, r.status, r.rows, r.accepted, r.repeated, r.rejected, r.started_at) for r in rows)
@@ -38,7 +38,7 @@ def imports(request: HttpRequest) -> HttpResponse:
 
 
 def _page(request: HttpRequest, problem: str = "") -> HttpResponse:
-    values = {"rows": metering.imports(), "problem": problem}
+    values = {"rows": metering.imports(language=language()), "problem": problem}
     return page(request, "console/imports.html", "imports", values, status=422 if problem else 200)
 
 
@@ -74,7 +74,7 @@ def one(request: HttpRequest, number: int) -> HttpResponseBase:
     if wants_csv(request):
         return _rejected_file(found)
     offset = int(text) if (text := request.GET.get("from", "")).isdecimal() and len(text) < 10 else 0
-    rows = metering.rejections(import_id=number, limit=PAGE + 1, offset=offset)
+    rows = metering.rejections(import_id=number, limit=PAGE + 1, offset=offset, language=language())
     values = {
         "found": found, "rows": rows[:PAGE], "next_from": offset + PAGE if len(rows) > PAGE else None,
         "moving": _moving(found),
@@ -98,7 +98,7 @@ def _moving(found: ImportView) -> bool:
 
 
 def _found(number: int) -> ImportView:
-    found = metering.reading_import(import_id=number)
+    found = metering.reading_import(import_id=number, language=language())
     if found is None:
         raise Http404
     return found
@@ -106,7 +106,7 @@ def _found(number: int) -> ImportView:
 
 def _rejected_file(found: ImportView) -> HttpResponseBase:
     """Return the rejected rows as they came, with reason and remedy: mended, the file is imported again."""
-    pieces = (piece.encode() for piece in metering.rejected_csv(import_id=found.id))
+    pieces = (piece.encode() for piece in metering.rejected_csv(import_id=found.id, language=language()))
     response = StreamingHttpResponse(pieces, content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="tra-lai-{found.id}.csv"'
     return response
