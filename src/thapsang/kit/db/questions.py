@@ -74,28 +74,28 @@ def _asked(questions: Sequence[Question[Any]]) -> list[Rows]:
         try:
             return _sent(link, questions)
         except InvalidSqlStatementName:  # psycopg discards prepared statements after a rollback, ours too
-            statements._prepared.pop(link, None)
+            statements.prepared.pop(link, None)
             return _sent(link, questions)
 
 
 def _sent(link: psycopg.Connection[Any], questions: Sequence[Question[Any]]) -> list[Rows]:
-    known = statements._prepared.setdefault(link, set())
+    known = statements.prepared.setdefault(link, set())
     pg, asked = link.pgconn, list[bytes]()
     pg.enter_pipeline_mode()
     try:
         for number, question in enumerate(questions):
             if number == 1:
                 _plan_once(pg, known, asked)
-            name, text, names = statements._numbered(question.sql)
+            name, text, names = statements.numbered(question.sql)
             values = [question.params[each] for each in names]
             if name not in known and name not in asked:
-                pg.send_prepare(name, text, [statements._TYPES[type(value)] for value in values])
+                pg.send_prepare(name, text, [statements.TYPES[type(value)] for value in values])
                 asked.append(name)
-            sent = [statements._sent(value) for value in values]
+            sent = [statements.as_sent(value) for value in values]
             pg.send_query_prepared(name, sent, [type(value) is bytes for value in values])
             asked.append(b"")
         pg.pipeline_sync()
-        results = statements._results(pg)
+        results = statements.results_of(pg)
     finally:
         if pg.status == ConnStatus.OK:
             pg.exit_pipeline_mode()
@@ -105,7 +105,7 @@ def _sent(link: psycopg.Connection[Any], questions: Sequence[Question[Any]]) -> 
     for result in results:
         if result.status == ExecStatus.FATAL_ERROR:
             raise error_from_result(result)
-    return [statements._loaded(link, result) for name, result in done if not name]
+    return [statements.loaded(link, result) for name, result in done if not name]
 
 
 def _plan_once(pg: PGconn, known: set[bytes], asked: list[bytes]) -> None:
@@ -115,7 +115,7 @@ def _plan_once(pg: PGconn, known: set[bytes], asked: list[bytes]) -> None:
     it runs the plan it has. From the second statement on a round trip is a transaction, so this ends with it; the
     first question should be one on plain tables.
     """
-    name, text, _ = statements._numbered(_GENERIC)
+    name, text, _ = statements.numbered(_GENERIC)
     if name not in known:
         pg.send_prepare(name, text, [])
         asked.append(name)

@@ -65,9 +65,10 @@ def row(sql: str, params: Mapping[str, Any]) -> tuple[Any, ...] | None:
 # ---- a whole transaction in one round trip, spoken to libpq itself
 
 _NAMED = re.compile(r"%\((\w+)\)s")
-_TYPES: dict[type, int] = {int: 20, bytes: 17, datetime: 1184, date: 1082, str: 0, list: 0}
+TYPES: dict[type, int] = {int: 20, bytes: 17, datetime: 1184, date: 1082, str: 0, list: 0}
 """Types of PostgreSQL by Python's; text and lists are left to the server, as psycopg leaves text."""
-_prepared: WeakKeyDictionary[psycopg.Connection[Any], set[bytes]] = WeakKeyDictionary()
+prepared: WeakKeyDictionary[psycopg.Connection[Any], set[bytes]] = WeakKeyDictionary()
+"""Names of what each connection has prepared; `kit.db.questions` shares it."""
 
 
 def whole(*statements: str, params: Mapping[str, Any]) -> list[list[tuple[Any, ...]]]:
@@ -87,28 +88,28 @@ def whole(*statements: str, params: Mapping[str, Any]) -> list[list[tuple[Any, .
         try:
             return _whole(link, statements, params)
         except InvalidSqlStatementName:  # psycopg discards prepared statements after a rollback, ours too
-            _prepared.pop(link, None)
+            prepared.pop(link, None)
             return _whole(link, statements, params)
 
 
 def _whole(
     link: psycopg.Connection[Any], statements: Sequence[str], params: Mapping[str, Any]
 ) -> list[list[tuple[Any, ...]]]:
-    known = _prepared.setdefault(link, set())
+    known = prepared.setdefault(link, set())
     pg, asked = link.pgconn, list[bytes]()
     pg.enter_pipeline_mode()
     try:
         for sql in ("BEGIN", *statements, "COMMIT"):
-            name, text, names = _numbered(sql)
+            name, text, names = numbered(sql)
             values = [params[each] for each in names]
             if name not in known and name not in asked:
-                pg.send_prepare(name, text, [_TYPES[type(value)] for value in values])
+                pg.send_prepare(name, text, [TYPES[type(value)] for value in values])
                 asked.append(name)
-            sent = [_sent(value) for value in values]
+            sent = [as_sent(value) for value in values]
             pg.send_query_prepared(name, sent, [type(value) is bytes for value in values])
             asked.append(b"")
         pg.pipeline_sync()
-        results = _results(pg)
+        results = results_of(pg)
     finally:
         if pg.status == ConnStatus.OK:
             pg.exit_pipeline_mode()
@@ -120,11 +121,11 @@ def _whole(
             if pg.transaction_status == TransactionStatus.INERROR:
                 link.rollback()
             raise error_from_result(result)
-    return [_loaded(link, result) for name, result in answers if not name][1:-1]
+    return [loaded(link, result) for name, result in answers if not name][1:-1]
 
 
 @functools.cache
-def _numbered(sql: str) -> tuple[bytes, bytes, tuple[str, ...]]:
+def numbered(sql: str) -> tuple[bytes, bytes, tuple[str, ...]]:
     """Return a name, the statement with $1, $2 … and the names of its parameters in that order."""
     numbers: dict[str, int] = {}
     text = _NAMED.sub(lambda found: f"${numbers.setdefault(found[1], len(numbers) + 1)}", sql)
@@ -132,7 +133,8 @@ def _numbered(sql: str) -> tuple[bytes, bytes, tuple[str, ...]]:
     return name.encode(), text.encode(), tuple(numbers)
 
 
-def _sent(value: Any) -> bytes:
+def as_sent(value: Any) -> bytes:
+    """Write a value as PostgreSQL reads it."""
     if isinstance(value, bytes):
         return value
     if isinstance(value, list):
@@ -153,7 +155,7 @@ def _listed(values: list[Any]) -> str:
     return "{" + ",".join(['"' + v.replace("\\", r"\\").replace('"', r"\"") + '"' for v in values]) + "}"
 
 
-def _results(pg: PGconn) -> list[PGresult]:
+def results_of(pg: PGconn) -> list[PGresult]:
     """Wait for all answers of the pipeline, in the order asked."""
     waiting, results = select.poll(), list[PGresult]()
     waiting.register(pg.socket, select.POLLIN)
@@ -174,7 +176,8 @@ def _results(pg: PGconn) -> list[PGresult]:
             results.append(result)
 
 
-def _loaded(link: psycopg.Connection[Any], result: PGresult) -> list[tuple[Any, ...]]:
+def loaded(link: psycopg.Connection[Any], result: PGresult) -> list[tuple[Any, ...]]:
+    """Return a result's rows as psycopg would."""
     reader = Transformer(link)
     reader.set_pgresult(result)
     return reader.load_rows(0, result.ntuples, tuple)
