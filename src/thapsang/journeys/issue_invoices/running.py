@@ -68,7 +68,7 @@ def start(
     SeriesError, IssueInterruptedError, IssueFailedError. Bills that cannot have an invoice are obstacles in the
     desk's list; they raise nothing and take no number.
     """
-    at = at or timezone.now()
+    given, at = at, at or timezone.now()
     _demand_billed(period)
     demand_key(at)
     with shared_lock(_LOCK_CLASS, yymm(period)) as alone:
@@ -76,7 +76,7 @@ def start(
         job, waiting, bills = _prepare(period, workers, at, again=alone)
         if waiting:
             _share_out(job, min(workers - 1, bills // _helper_bills()), period, progress)
-        _finish(job)
+        _finish(job, given or timezone.now())
     now = queries.progress(period=period)
     assert now is not None
     if progress:
@@ -163,9 +163,9 @@ def _share_out(job: Job, beside: int, period: date, progress: Callable[[BatchPro
             process.wait()
 
 
-def _finish(job: Job) -> None:
+def _finish(job: Job, at: datetime) -> None:
     with transaction():
-        finished = operations.finish_batch(batch_id=job.batch_id, at=timezone.now())
+        finished = operations.finish_batch(batch_id=job.batch_id, at=at)
     failed = failed_books(period=job.period)
     if not finished and failed:
         names = "; ".join(f"{code}: {problem.splitlines()[0]}" for code, problem in failed[:5])

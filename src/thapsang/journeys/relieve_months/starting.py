@@ -134,7 +134,7 @@ def run(
     if waiting:
         _share_out(job, book, min(workers - 1, waiting // _helper_books()), progress)
     with transaction():
-        operations.finish(batch_id=batch_id, at=timezone.now())
+        operations.finish(batch_id=batch_id, at=at or timezone.now())
     _demand_done(found, phase)
     if progress:
         progress(queries.progress(batch_id=batch_id, phase=phase))

@@ -64,14 +64,14 @@ def start(
     Raises PeriodError (no month, not ended), PolicyError (tariffs), BillRunInterruptedError,
     BillRunFailedError. Points that cannot be billed are in the queue of exceptions; they raise nothing.
     """
-    at = at or timezone.now()
+    given, at = at, at or timezone.now()
     demand_ended(period, at)
     with shared_lock(_LOCK_CLASS, yymm(period)) as alone:
         before = queries.run_progress(period=period)
         job, waiting, points = _prepare(period, workers, at, again=alone)
         if waiting:
             _share_out(job, min(workers - 1, points // _helper_points()), period, progress)
-        _finish(job)
+        _finish(job, given or timezone.now())
     return _outcome(job, before, waiting, progress)
 
 
@@ -141,11 +141,11 @@ def _share_out(job: Job, beside: int, period: date, progress: Callable[[Progress
         )
 
 
-def _finish(job: Job) -> None:
+def _finish(job: Job, at: datetime) -> None:
     totals: dict[str, Any] = {"categories": [asdict(t) for t in queries.category_totals(period=job.period)]}
     totals["exceptions"] = queries.exception_counts(period=job.period)
     with transaction():
-        finished = billing.finish_run(run_id=job.run_id, totals=totals, at=timezone.now())
+        finished = billing.finish_run(run_id=job.run_id, totals=totals, at=at)
     failed = failed_books(run_id=job.run_id)
     if not finished and failed:
         names = "; ".join(f"{code}: {problem.splitlines()[0]}" for code, problem in failed[:5])
