@@ -22,7 +22,10 @@ FOLDERS = ("interfaces/portal", "interfaces/shared", "interfaces/console")
 PO = SOURCE / "interfaces/shared/locale/en/LC_MESSAGES/django.po"
 WAITING: tuple[str, ...] = ()
 """Pages of the console, by the beginning of their files' names, whose English is still to be written: none."""
-KEYWORDS = {"gettext": None, "_": None, "gettext_lazy": None, "ngettext": (1, 2), "pgettext": ((1, "c"), 2)}
+KEYWORDS = {
+    "gettext": None, "_": None, "gettext_lazy": None, "lazy": None, "ngettext": (1, 2), "pgettext": ((1, "c"), 2),
+}  # fmt: skip
+"""Functions whose first argument is translatable; `lazy` is what views with both call gettext_lazy."""
 
 
 def collect(folders: tuple[str, ...] = FOLDERS) -> Catalog:
