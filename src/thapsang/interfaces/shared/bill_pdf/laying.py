@@ -1,13 +1,13 @@
-"""Put a bill on rows and pages, for the template: it only draws what stands where.
+"""Put a bill on rows and pages: which piece of the template stands on which row of 14 pt, with which words.
 
-The template counts in rows of 14 pt. A bill's pages are known here, before anything is set, so the index of a
-book needs no look into its PDF.
+A bill's pages are known here, before anything is set, so the index of a book needs no look into its PDF.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache
 from textwrap import wrap
 from typing import Any
@@ -23,11 +23,17 @@ LAST = 51
 """The row of the foot: nothing else stands there."""
 CHART = 9
 """Rows of the chart with its heading and labels, without its notes."""
-_WIDTH, _HIGH = 493, 90
-"""Of the chart, in points."""
+_WIDTH, _HIGH, _GAP = 174 * 72 / 25.4, 90, 5
+"""Of the chart, and between its columns, in points."""
 _FACT_LETTERS, _WIDE_LETTERS = 38, 100
 _FREE_OF_CODE = 21
 """From this row on the QR code is above, and a line has all the page's width."""
+
+Placed = tuple[str, int, Mapping[str, Any]]
+"""A piece of the template, its row, and the values of its fields."""
+Page = list[Placed]
+Code = Mapping[str, Any]
+"""A QR code: `side`, and `code`, its pixels as who draws it takes them."""
 
 
 @dataclass(frozen=True)
@@ -52,41 +58,39 @@ class PrintedBill:
     language: str
 
 
-def pages(bill: PrintedBill, drawn: tuple[int, int | list[int]] | None) -> list[dict[str, Any]]:
-    """Return a bill's pages as the template draws them; `drawn` is its code: side, and pixels or their place."""
+def pages(bill: PrintedBill, code: Code | None) -> list[Page]:
+    """Return a bill's pages, each as the pieces on it; `code` is None when nothing is left to pay."""
     laws = _laws(bill.stretches)
     lines = _lines(bill.stretches, laws)
-    top, row = _top(bill, drawn)
-    made: list[dict[str, Any]] = []
-    page = _page(bill.code, top)
+    page, row = _top(bill, code)
+    made = [page]
     start = row + 2
     while True:
         room = LAST - start - 2
         part, lines = lines[:room], lines[room:]
-        page |= _table(part, start)
+        page += _table(part, start)
         if not lines:
             break
-        made.append(page)
-        page, start = _page(bill.code, None), TOP + 2
+        made.append(page := [])
+        start = TOP + 2
     end = start + len(part) + 2
     if end + len(bill.sums) + 1 > LAST:
-        made.append(page)
-        page, end = _page(bill.code, None), TOP + 1
-    page |= {"end": end, "sums": _sums(bill)}
+        made.append(page := [])
+        end = TOP + 1
+    page += _sums(bill, end)
     notes = [_under_chart(bill.bars), *[f"{_mark(number)} {text}" for text, number in laws.items()]]
     row = end + len(bill.sums) + 4
     if row + CHART + len(notes) > LAST:
-        made.append(page)
-        page, row = _page(bill.code, None), TOP + 2
-    page["chart"] = _chart(bill.bars, row, notes)
-    made.append(page)
+        made.append(page := [])
+        row = TOP + 2
+    page.append(("chart", row, _chart(bill.bars, notes)))
     for number, one in enumerate(made, 1):
-        one["foot"] = f"{bill.code} · {number}/{len(made)}"
+        one.insert(0, ("page", 0, {"code": bill.code, "foot": f"{bill.code} · {number}/{len(made)}"}))
     return made
 
 
 def shared(bill: PrintedBill, look: Mapping[str, str]) -> dict[str, Any]:
-    """Return what is the same on all bills of a compile; `look` is the distributor's."""
+    """Return what is the same on all bills of a month; `look` is the distributor's."""
     title = gettext("Tiền điện %(month)s") % {"month": bill.month}
     return {
         **look,
@@ -112,12 +116,7 @@ def _words(language: str) -> tuple[tuple[str, object], ...]:
     )
 
 
-def _page(code: str, top: dict[str, Any] | None) -> dict[str, Any]:
-    none: dict[str, Any] = dict.fromkeys(("sums", "chart"))
-    return {"code": code, "foot": "", "top": top, "lines": [], "start": 0, "end": 0, **none}
-
-
-def _top(bill: PrintedBill, drawn: tuple[int, int | list[int]] | None) -> tuple[dict[str, Any], int]:
+def _top(bill: PrintedBill, code: Code | None) -> tuple[Page, int]:
     """Return the head of a bill, and the row that is free below it."""
     labels, values = list[str](), list[str]()
     for label, value in bill.facts:
@@ -131,12 +130,13 @@ def _top(bill: PrintedBill, drawn: tuple[int, int | list[int]] | None) -> tuple[
         part for text in told for part in ([text] if len(text) < _WIDE_LETTERS else wrap(text, _WIDE_LETTERS))
     ]
     lower = max(FACTS + len(labels) + 1, _FREE_OF_CODE - (max(map(len, told), default=0) < 60) * 4)
-    gap = lower - FACTS - len(labels)
-    top = {
-        "total": bill.total, "by_when": bill.by_when, "labels": "\n".join(labels) + "\n" * (gap - 1),
-        "values": "\n".join(values), "used": "\n".join(told), "qr": drawn,
-    }  # fmt: skip
-    return top, max(lower + len(told) + 2, _FREE_OF_CODE)
+    page: Page = [
+        ("head", TOP, {"total": bill.total, "by_when": bill.by_when}),
+        ("facts", FACTS, {"labels": "\n".join(labels), "values": "\n".join(values)}),
+        ("told", lower, {"told": "\n".join(told)}),
+        ("scan", TOP, code) if code else ("paid", TOP, {}),
+    ]
+    return page, max(lower + len(told) + 2, _FREE_OF_CODE)
 
 
 @lru_cache(maxsize=4)
@@ -168,20 +168,19 @@ def _lines(stretches: Sequence[bill_words.Stretch], laws: Mapping[str, int]) -> 
     return found
 
 
-def _table(lines: Sequence[tuple[str, ...]], start: int) -> dict[str, Any]:
-    columns = zip(*lines, strict=True) if lines else [()] * 5
-    name, said, kwh, prices, amounts = columns
-    return {
-        "start": start, "lines": list(zip(name, said, strict=True)),
-        **{key: "\n" + "\n".join(part) for key, part in (("kwh", kwh), ("prices", prices), ("amounts", amounts))},
-    }  # fmt: skip
+def _table(lines: Sequence[tuple[str, ...]], start: int) -> Page:
+    columns = ["\n".join(column) for column in zip(*lines, strict=True)] if lines else [""] * 5
+    fields = dict(zip(("names", "said", "kwh", "prices", "amounts"), columns, strict=True))
+    rules: Page = [("rule", start + number, {}) for number in range(1, len(lines) + 1)]
+    return [("table", start, fields), *rules]
 
 
-def _sums(bill: PrintedBill) -> dict[str, str]:
-    return {
-        "names": "\n".join(name for name, _ in bill.sums), "amounts": "\n".join(sum_ for _, sum_ in bill.sums),
-        "total": bill.total,
-    }  # fmt: skip
+def _sums(bill: PrintedBill, end: int) -> Page:
+    names, amounts = "\n".join(name for name, _ in bill.sums), "\n".join(amount for _, amount in bill.sums)
+    return [
+        ("sums", end, {"names": names, "amounts": amounts}),
+        ("total", end + len(bill.sums), {"total": bill.total}),
+    ]
 
 
 def _under_chart(bars: Sequence[MonthBar]) -> str:
@@ -190,38 +189,40 @@ def _under_chart(bars: Sequence[MonthBar]) -> str:
     return gettext("kWh mỗi tháng.")
 
 
-def _chart(bars: Sequence[MonthBar], row: int, notes: Sequence[str]) -> dict[str, Any]:
-    step = _WIDTH / len(bars)
-    most = max(1, *(bar.kwh or 0 for bar in bars), *(bar.before or 0 for bar in bars))
+def _chart(bars: Sequence[MonthBar], notes: Sequence[str]) -> dict[str, Any]:
+    """Return the chart's fields; a column is left, top, width and height in points."""
+    lefts, wide = _across(len(bars))
+    each = _HIGH / max(1, *[bar.kwh or 0 for bar in bars], *[bar.before or 0 for bar in bars])
+    columns = [
+        (left, _HIGH - (bar.kwh or 0) * each, wide, (bar.kwh or 0) * each)
+        for left, bar in zip(lefts, bars, strict=True)
+    ]
     return {
-        "row": row,
-        "bars": _columns(
-            [(place * step, step - 5, bar.kwh or 0) for place, bar in enumerate(bars[:-1])], most
-        ),
-        "now": _columns([((len(bars) - 1) * step, step - 5, bars[-1].kwh or 0)], most),
-        "before": _columns(
-            [(place * step, step - 5, bar.before) for place, bar in enumerate(bars) if bar.before],
-            most,
-            thick=1,
-        ),
-        "shown": ["" if bar.kwh is None else words.number(bar.kwh) + "*" * bar.estimated for bar in bars],
-        "months": [f"{bar.month.month:02d}/{bar.month.year % 100:02d}" for bar in bars],
+        "bars": columns[:-1],
+        "now": columns[-1:],
+        "before": [
+            (left, _HIGH - bar.before * each, wide, 1)
+            for left, bar in zip(lefts, bars, strict=True)
+            if bar.before
+        ],
+        "middles": [left + wide / 2 for left in lefts],
+        "shown": [_shown(bar) for bar in bars],
+        "months": _months(tuple([bar.month for bar in bars])),
         "notes": "\n".join(notes),
     }
 
 
-def _columns(
-    found: Sequence[tuple[float, float, int]], most: int, *, thick: float | None = None
-) -> list[tuple[float, float]]:
-    """Return one outline of columns (left, width, kWh); of their tops alone when `thick` (points) is given.
+@lru_cache(maxsize=13)
+def _across(count: int) -> tuple[list[float], float]:
+    """Return the left edge of each column of a chart, and how wide one is."""
+    step = _WIDTH / count
+    return [number * step for number in range(count)], step - _GAP
 
-    One polygon instead of a shape a column: the way from one to the next encloses nothing.
-    """
-    points = list[tuple[float, float]]()
-    for left, width, kwh in found:
-        x, right, y = round(left, 1), round(left + width, 1), round(_HIGH * (1 - kwh / most), 1)
-        if thick is None:
-            points += [(x, _HIGH), (x, y), (right, y), (right, _HIGH)]
-        else:
-            points += [(x, _HIGH), (x, y), (right, y), (right, y + thick), (x, y + thick), (x, _HIGH)]
-    return points
+
+def _shown(bar: MonthBar) -> str:
+    return "" if bar.kwh is None else words.number(bar.kwh) + "*" * bar.estimated
+
+
+@lru_cache(maxsize=100)
+def _months(months: tuple[date, ...]) -> list[str]:
+    return [f"{month:%m/%y}" for month in months]

@@ -1,13 +1,12 @@
-"""Set bills with Typst: one for a reader, or a book of a thousand in one compile (docs/adr/0027)."""
+"""Print bills: one for a reader with Typst, or a book of a thousand into the form that Typst set (docs/adr/0027)."""
 
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, cast
@@ -15,13 +14,15 @@ from typing import Any, Final, cast
 import typst
 from django.conf import settings
 from django.contrib.staticfiles import finders
+from django.utils import timezone
 from django.utils.translation import get_language, gettext
 
-from thapsang.engines.qr.matrix import Codes, draw
-from thapsang.interfaces.shared.bill_pdf.laying import PrintedBill, pages, shared
+from thapsang.engines.qr.matrix import draw
+from thapsang.interfaces.shared.bill_pdf.filling import SET_AT, Form, fill, form
+from thapsang.interfaces.shared.bill_pdf.laying import Code, Page, PrintedBill, pages, shared
+from thapsang.interfaces.shared.bill_pdf.letters import FONTS
 from thapsang.interfaces.shared.distributor import distributor
 
-FONTS = Path(__file__).parent / "fonts"
 ARCHIVED: Final = "a-2b"
 """What is kept or printed is PDF/A-2b: fonts and colours are in the file."""
 _one_at_a_time = threading.Lock()
@@ -44,55 +45,63 @@ def _compiler(template: Path) -> typst.Compiler:
 def print_bill(bill: PrintedBill) -> bytes:
     """Return one bill as PDF, tagged for readers who listen to it."""
     made = draw([bill.qr]) if bill.qr else None
-    drawn = (made.side, list(made.pixels())) if made else None
-    return _set(shared(bill, _look(bill.language)), pages(bill, drawn), codes="", tags=True)
-
-
-def print_bills(bills: Sequence[PrintedBill]) -> Printed:
-    """Return bills of one month and language as one PDF/A, each beginning a page.
-
-    The codes' pixels pass through a file that only this user may read, and that is gone afterwards.
-    """
-    if not bills:
-        raise ValueError("There is no bill to print.")
-    pixels, places = _codes([bill.qr for bill in bills])
-    laid = [pages(bill, place) for bill, place in zip(bills, places, strict=True)]
-    descriptor, name = tempfile.mkstemp(prefix="thapsang-codes-")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(pixels)
-        every = [page for one in laid for page in one]
-        pdf = _set(shared(bills[0], _look(bills[0].language)), every, codes=name, tags=False)
-    finally:
-        Path(name).unlink(missing_ok=True)
-    return Printed(pdf, [len(one) for one in laid])
-
-
-def _set(same: dict[str, Any], every: list[dict[str, Any]], *, codes: str, tags: bool) -> bytes:
-    template = Path(settings.POLICIES) / settings.DISTRIBUTOR / "templates" / "bill.typ"
-    told = json.dumps({"shared": same, "pages": every}, ensure_ascii=False)
+    code = {"side": made.side, "code": list(made.pixels())} if made else None
+    told = {"shared": shared(bill, _look(bill.language)), "pages": pages(bill, code)}
     with _one_at_a_time:
-        pdf = _compiler(template.absolute()).compile(
-            format="pdf", sys_inputs={"bills": told, "codes": codes}, pdf_tags=tags, pdf_standards=ARCHIVED
-        )
+        pdf = _ready().compile(
+            format="pdf", sys_inputs=_inputs(told), pdf_tags=True, pdf_standards=ARCHIVED,
+            timestamp=int(timezone.now().timestamp()),
+        )  # fmt: skip
     return cast(bytes, pdf)
 
 
-def _codes(texts: Sequence[str]) -> tuple[bytes, list[tuple[int, int] | None]]:
-    """Draw codes, those of one length together; return all pixels, and side and place of each."""
+def print_bills(bills: Sequence[PrintedBill], *, at: datetime | None = None) -> Printed:
+    """Return bills of one month and language as one PDF/A that says it was made `at` (now), each beginning a page."""
+    if not bills:
+        raise ValueError("There is no bill to print.")
+    told = json.dumps(shared(bills[0], _look(bills[0].language)), ensure_ascii=False)
+    laid = [pages(bill, code) for bill, code in zip(bills, _codes([bill.qr for bill in bills]), strict=True)]
+    every: list[Page] = [page for one in laid for page in one]
+    pdf = fill(_form(_template(), told), every, at=at or timezone.now())
+    return Printed(pdf, [len(one) for one in laid])
+
+
+@lru_cache(maxsize=8)
+def _form(template: Path, told: str) -> Form:
+    """Return the month's form, set once in a process."""
+    with _one_at_a_time:
+        compiler, inputs = _compiler(template), _inputs({"shared": json.loads(told)})
+        pdf = compiler.compile(
+            format="pdf", sys_inputs=inputs, pdf_tags=False, pdf_standards=ARCHIVED, timestamp=SET_AT
+        )
+        fields = json.loads(compiler.query("<field>", field="value"))
+    return form(cast(bytes, pdf), fields)
+
+
+def _template() -> Path:
+    return (Path(settings.POLICIES) / settings.DISTRIBUTOR / "templates" / "bill.typ").absolute()
+
+
+def _ready() -> typst.Compiler:
+    return _compiler(_template())
+
+
+def _inputs(told: dict[str, Any]) -> dict[str, str]:
+    return {"bill": json.dumps(told, ensure_ascii=False)}
+
+
+def _codes(texts: Sequence[str]) -> list[Code | None]:
+    """Draw codes, those of one length together; None for no text."""
     groups: dict[int, list[int]] = {}
     for number, text in enumerate(texts):
         if text:
             groups.setdefault(len(text.encode()), []).append(number)
-    places: list[tuple[int, int] | None] = [None] * len(texts)
-    parts, at = [], 0
+    made: list[Code | None] = [None] * len(texts)
     for numbers in groups.values():
-        made: Codes = draw([texts[number] for number in numbers])
-        for number in numbers:
-            places[number] = (made.side, at)
-            at += made.side**2
-        parts.append(made.pixels())
-    return b"".join(parts), places
+        drawn = draw([texts[number] for number in numbers])
+        for number, code in zip(numbers, drawn.hexadecimal(), strict=True):
+            made[number] = {"side": drawn.side, "code": code}
+    return made
 
 
 def _look(language: str) -> dict[str, str]:
