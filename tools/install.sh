@@ -21,6 +21,7 @@ if [ ! -x .venv/bin/pip ]; then
 fi
 echo "Installing the pinned packages …"
 .venv/bin/python -m pip install -q --require-hashes -r requirements/bootstrap.txt
-.venv/bin/python -m uv pip sync --require-hashes --python .venv/bin/python requirements/lock.txt
+# Compiled now, once: Python itself may not be allowed to keep what it compiles, and then each start takes twice as long.
+.venv/bin/python -m uv pip sync --compile-bytecode --require-hashes --python .venv/bin/python requirements/lock.txt
 .venv/bin/python -m uv pip install -q --no-deps --python .venv/bin/python -e .
 touch .venv/installed

@@ -2,7 +2,8 @@
 
 A batch is laid out as one array of fixed-width rows. Where texts differ in length or values are missing, the
 lengths most rows have give the width; the other rows are laid out apart and put in between. That costs a tenth of
-encoding value by value (docs/adr/0005).
+encoding value by value (docs/adr/0005). Batches of one layout are written into the same memory one after the other:
+counts and lengths stand there already, and new memory costs more than the values.
 """
 
 from __future__ import annotations
@@ -42,17 +43,38 @@ class _Column:
     lengths: Array | None
 
 
+class _Forms:
+    """Rows of each layout with their counts and lengths in place, made once and filled in again and again."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[object, ...], Array] = {}
+
+    def form(self, columns: list[_Column], sizes: list[int], count: int, *, cut: bool = False) -> Array:
+        """Return `count` rows whose fields have the given lengths (-1 for a missing value), values as they were.
+
+        `cut`: for rows whose lengths the caller changes; nobody else is given the same.
+        """
+        key = (cut, *((column.kind.str, size) for column, size in zip(columns, sizes, strict=True)))
+        form = self._made.get(key)
+        if form is None or len(form) < count:
+            form = self._made[key] = _form(columns, sizes, count)
+        return form[:count]
+
+
 def encode(rows: pa.Table) -> Iterator[Any]:
     """Yield the whole COPY stream of a table as buffers of bytes, header and trailer included.
 
+    A buffer holds until the next one is asked for: its memory is used again.
     Takes columns of int16, int32, int64, date32, bool, string and dictionary of string; the table's columns
     must have the types smallint, integer, bigint, date, boolean, text or varchar. Missing values become NULL.
     Raises TypeError for a column of another type.
     """
     yield HEADER
+    forms = _Forms()
     for low in range(0, rows.num_rows, BATCH_ROWS):
         part = rows.slice(low, BATCH_ROWS)
-        yield _rows([_column(name, part.column(name)) for name in rows.column_names], part.num_rows)
+        columns = [_column(name, part.column(name)) for name in rows.column_names]
+        yield _rows(forms, columns, part.num_rows)
     yield TRAILER
 
 
@@ -99,23 +121,25 @@ def _words(array: pa.DictionaryArray) -> _Column:
     return _Column(texts.take(where), texts.dtype, lengths)
 
 
-def _rows(columns: list[_Column], count: int) -> Any:
+def _rows(forms: _Forms, columns: list[_Column], count: int) -> Any:
     """Return the rows' bytes: most rows have fields of the same lengths, the others are put in between."""
     ragged = [place for place, column in enumerate(columns) if column.lengths is not None]
     if not ragged:
-        return _block(columns, [column.kind.itemsize for column in columns], count).data
+        return _block(forms, columns, [column.kind.itemsize for column in columns], count).data
     common, odd = _usual([columns[place].lengths for place in ragged])
     if odd is None:
-        return _cut(columns, ragged, count).data
+        return _cut(forms, columns, ragged, count).data
     sizes = [_length(column, common) for column in columns]
-    block = _block(columns, sizes, count)
+    block = _block(forms, columns, sizes, count)
     if not len(odd):
         return block.data
     others = [
         _Column(column.values[odd], column.kind, None if column.lengths is None else column.lengths[odd])
         for column in columns
     ]
-    return _woven(block.reshape(count, -1), _cut(others, ragged, len(odd)), odd, _ends(others, len(odd)))
+    return _woven(
+        block.reshape(count, -1), _cut(forms, others, ragged, len(odd)), odd, _ends(others, len(odd))
+    )
 
 
 def _usual(lengths: list[Any]) -> tuple[int, Array | None]:
@@ -134,8 +158,8 @@ def _length(column: _Column, row: int) -> int:
     return column.kind.itemsize if column.lengths is None else int(column.lengths[row])
 
 
-def _block(columns: list[_Column], sizes: list[int], count: int) -> Array:
-    """Lay out rows whose fields have the given lengths (-1 for a missing value); return their bytes."""
+def _form(columns: list[_Column], sizes: list[int], count: int) -> Array:
+    """Lay out rows with their counts and lengths; values are zero."""
     parts: list[tuple[str, Any]] = [("count", ">i2")]
     for place, (column, size) in enumerate(zip(columns, sizes, strict=True)):
         parts.append((f"length{place}", ">i4"))
@@ -146,17 +170,24 @@ def _block(columns: list[_Column], sizes: list[int], count: int) -> Array:
     row["count"] = len(columns)
     for place, size in enumerate(sizes):
         row[f"length{place}"] = size
-    block = np.frombuffer(bytearray(row.tobytes() * count), layout)  # several times as fast as np.full
+    return np.frombuffer(bytearray(row.tobytes() * count), layout)  # several times as fast as np.full
+
+
+def _block(
+    forms: _Forms, columns: list[_Column], sizes: list[int], count: int, *, cut: bool = False
+) -> Array:
+    """Fill in rows whose fields have the given lengths (-1 for a missing value); return their bytes."""
+    block = forms.form(columns, sizes, count, cut=cut)
     for place, (column, size) in enumerate(zip(columns, sizes, strict=True)):
         if size > 0:
             block[f"value{place}"] = column.values
     return block.view(np.uint8)
 
 
-def _cut(columns: list[_Column], ragged: list[int], count: int) -> Array:
+def _cut(forms: _Forms, columns: list[_Column], ragged: list[int], count: int) -> Array:
     """Lay out rows at full width, then cut out the bytes of texts that are shorter and of missing values."""
     widths = [column.kind.itemsize for column in columns]
-    block = _block(columns, widths, count).reshape(count, -1)
+    block = _block(forms, columns, widths, count, cut=True).reshape(count, -1)
     kept = np.ones(block.shape, np.bool_)
     firsts = 6 + np.cumsum([0, *(4 + width for width in widths[:-1])])
     for place in ragged:
