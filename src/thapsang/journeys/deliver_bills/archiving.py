@@ -161,8 +161,8 @@ def _claimed(folder: Path, code: str) -> Iterator[bool]:
 def archive_book(*, period: date, book: BookView, folder: Path) -> Path | None:
     """Write the archive of one reading book, unless it is there as it should be; return it, None without bills."""
     with bulk_connection() as link:
-        points = billing.points_of_books(link, book_ids=[book.id]).to_pylist()
-    sheets = gather(period=period, points=[(p["point"], p["book_id"]) for p in points], day=book.reading_day)
+        points = billing.points_of_books(link, book_ids=[book.id]).column("point").to_pylist()
+    sheets = gather(period=period, points=points, day=book.reading_day)
     target = folder / f"{book.code}.zip"
     if not sheets:
         return None

@@ -16,10 +16,9 @@ from thapsang.domain.billing.queries.corrections import links_of
 from thapsang.domain.billing.queries.printing import details_of_points
 from thapsang.domain.billing.types import BillDetail, LinkView
 from thapsang.domain.customers import bulk as customers
-from thapsang.domain.metering.bulk import usage_of_points
+from thapsang.domain.metering.bulk import usage_of_months
 from thapsang.domain.metering.queries import MonthUsage
-from thapsang.domain.metering.types import month_start
-from thapsang.kit.bulk.copy import Link, bulk_connection
+from thapsang.kit.bulk.copy import bulk_connection
 
 MONTHS = 25
 """Months of use told: the chart's thirteen, and the same months a year before."""
@@ -62,26 +61,24 @@ def printer() -> Printer:
     return made
 
 
-def gather(*, period: date, points: Sequence[tuple[int, int]], day: int) -> list[Sheet]:
-    """Return the sheets of supply points (number, book) of one reading day for a month, in order of point's code.
+def gather(*, period: date, points: Sequence[int], day: int) -> list[Sheet]:
+    """Return the sheets of supply points of one reading day for a month, in order of point's code.
 
     Bills without an amount and cancelling ones are left out: they have no invoice and nobody pays by them.
     """
-    numbers = sorted(number for number, _ in points)
-    details = [found for found in details_of_points(period=period, points=numbers) if found.bill.net]
+    details = [found for found in details_of_points(period=period, points=sorted(points)) if found.bill.net]
     links = links_of(bill_ids=[found.bill.id for found in details])
     details = [one for one in details if (link := links.get(one.bill.id)) is None or link.kind != "cancels"]
     if not details:
         return []
     billed = pl.Series("point", sorted({one.bill.supply_point_id for one in details}), pl.Int64)
     owners = pl.Series("customer_id", sorted({one.bill.customer_id for one in details}), pl.Int64)
-    books = pl.DataFrame(points, schema={"point": pl.Int64, "book_id": pl.Int64}, orient="row").sort("point")
     with bulk_connection() as link:
         buyers = {
             row["customer_id"]: row for row in customers.buyers(link, customers=owners).iter_rows(named=True)
         }
         places = {row["point"]: row for row in customers.places(link, points=billed).iter_rows(named=True)}
-        usage = _usage(link, books.filter(pl.col("point").is_in(billed.to_list())), day, period)
+        usage = usage_of_months(link, points=billed, day=day, period=period, months=MONTHS)
     sheets = [
         Sheet(
             one, places[point]["point_code"], buyers[owner]["customer_code"], buyers[owner]["name"],
@@ -91,18 +88,3 @@ def gather(*, period: date, points: Sequence[tuple[int, int]], day: int) -> list
         for point, owner in [(one.bill.supply_point_id, one.bill.customer_id)]
     ]  # fmt: skip
     return sorted(sheets, key=lambda sheet: (sheet.point_code, sheet.detail.bill.id))
-
-
-def _usage(link: Link, points: pl.DataFrame, day: int, period: date) -> dict[int, list[MonthUsage]]:
-    """Return the months of use of each point, as the bill run reckons them."""
-    days = {day: points["book_id"].unique().to_list()}
-    found: dict[int, list[MonthUsage]] = {}
-    for back in range(MONTHS - 1, -1, -1):
-        month = month_start(period, months=-back)
-        usage, _ = usage_of_points(link, points=points, days=days, period=month)
-        summed = usage.group_by("point", maintain_order=True).agg(
-            pl.col("kwh").sum(), pl.col("estimated").any()
-        )
-        for point, kwh, estimated in summed.select("point", "kwh", "estimated").iter_rows():
-            found.setdefault(point, []).append(MonthUsage(month, kwh, estimated))
-    return found

@@ -199,10 +199,11 @@ def timeline_question(*, supply_point_id: int, months: int = 25, until: date) ->
 
 
 def _timeline(found: Rows) -> Timeline:
-    return Timeline(found[0][0], _dials(found)) if found else Timeline(1, [])
+    return Timeline(found[0][0], dials_of(found)) if found else Timeline(1, [])
 
 
-def _dials(readings: Iterable[tuple[Any, ...]]) -> list[_Dial]:
+def dials_of(readings: Iterable[tuple[Any, ...]]) -> list[_Dial]:
+    """Return a point's dials with their readings; rows as `_TIMELINE` gives them, in order of register and day."""
     dials = []
     for _, group in groupby(readings, key=lambda row: row[1]):
         lines = list(group)
