@@ -33,7 +33,7 @@ from thapsang.domain.invoices.types import InvoicesError, InvoiceView
 from thapsang.domain.network.queries import books as reading_books
 from thapsang.domain.network.types import BookView
 from thapsang.journeys.deliver_bills.sheets import Printed, Sheet, gather, printer
-from thapsang.kit.bulk.copy import bulk_connection
+from thapsang.kit.bulk.copy import Link, bulk_connection
 from thapsang.kit.bulk.sharing import be_helper, helpers
 
 PAGES_A_FILE = 1_000
@@ -128,21 +128,23 @@ def _work(
     job: _Job, *, tell: Callable[[], object] | None = None, orphaned: Callable[[], bool] | None = None
 ) -> list[str]:
     """Archive the job's books that nobody else holds; return what went wrong, a line a book."""
-    problems = list[str]()
-    for book in reading_books(codes=job.books):
-        if orphaned and orphaned():
-            break
-        with _claimed(Path(job.folder), book.code) as mine:
-            if not mine:
-                continue
-            try:
-                archive_book(period=job.period, book=book, folder=Path(job.folder))
-            except OSError:
-                raise  # The disk is full, or a pack is gone: no other book will fare better.
-            except Exception as error:  # One book must not stop the others.
-                problems.append(f"{book.code}: {type(error).__name__}: {error}")
-        if tell:
-            tell()
+    problems, folder = list[str](), Path(job.folder)
+    with bulk_connection() as link:
+        for book in reading_books(codes=job.books):
+            if orphaned and orphaned():
+                break
+            with _claimed(folder, book.code) as mine:
+                if not mine:
+                    continue
+                try:
+                    _archive_book(link, job.period, book, folder)
+                except OSError:
+                    raise  # The disk is full, or a pack is gone: no other book will fare better.
+                except Exception as error:  # One book must not stop the others.
+                    link.rollback()
+                    problems.append(f"{book.code}: {type(error).__name__}: {error}")
+            if tell:
+                tell()
     return problems
 
 
@@ -161,8 +163,13 @@ def _claimed(folder: Path, code: str) -> Iterator[bool]:
 def archive_book(*, period: date, book: BookView, folder: Path) -> Path | None:
     """Write the archive of one reading book, unless it is there as it should be; return it, None without bills."""
     with bulk_connection() as link:
-        points = billing.points_of_books(link, book_ids=[book.id]).column("point").to_pylist()
-    sheets = gather(period=period, points=points, day=book.reading_day)
+        return _archive_book(link, period, book, folder)
+
+
+def _archive_book(link: Link, period: date, book: BookView, folder: Path) -> Path | None:
+    points = billing.points_of_books(link, book_ids=[book.id]).column("point").to_pylist()
+    sheets = gather(link, period=period, points=points, day=book.reading_day)
+    link.rollback()  # Nothing is written: the connection waits outside a transaction while the book is set.
     target = folder / f"{book.code}.zip"
     if not sheets:
         return None

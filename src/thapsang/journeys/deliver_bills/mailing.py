@@ -26,6 +26,7 @@ from thapsang.domain.notifications import operations as notifications
 from thapsang.domain.notifications.queries import BOTH, email_rules, letter
 from thapsang.domain.notifications.types import Attachment, Email, Letter, NewEmail, WaitingEmail
 from thapsang.journeys.deliver_bills.sheets import gather, printer
+from thapsang.kit.bulk.copy import bulk_connection
 from thapsang.kit.db.transactions import transaction
 
 CONSENT, TEMPLATE = "bills-by-email", "bill-ready"
@@ -118,11 +119,12 @@ def _printed(wanted: dict[int, BillView]) -> dict[int, bytes]:
     for number, bill in wanted.items():
         _, day = points[bill.supply_point_id]
         groups.setdefault((parts(number).period, day), set()).add(bill.supply_point_id)
-    sheets = [
-        sheet
-        for (period, day), some in groups.items()
-        for sheet in gather(period=period, points=sorted(some), day=day)
-    ]  # fmt: skip
+    with bulk_connection() as link:
+        sheets = [
+            sheet
+            for (period, day), some in groups.items()
+            for sheet in gather(link, period=period, points=sorted(some), day=day)
+        ]  # fmt: skip
     return {
         sheet.detail.bill.id: printer()([sheet]).pdf for sheet in sheets if sheet.detail.bill.id in wanted
     }

@@ -18,7 +18,7 @@ from thapsang.domain.billing.types import BillDetail, LinkView
 from thapsang.domain.customers import bulk as customers
 from thapsang.domain.metering.bulk import usage_of_months
 from thapsang.domain.metering.queries import MonthUsage
-from thapsang.kit.bulk.copy import bulk_connection
+from thapsang.kit.bulk.copy import Link
 
 MONTHS = 25
 """Months of use told: the chart's thirteen, and the same months a year before."""
@@ -61,24 +61,23 @@ def printer() -> Printer:
     return made
 
 
-def gather(*, period: date, points: Sequence[int], day: int) -> list[Sheet]:
+def gather(link: Link, *, period: date, points: Sequence[int], day: int) -> list[Sheet]:
     """Return the sheets of supply points of one reading day for a month, in order of point's code.
 
     Bills without an amount and cancelling ones are left out: they have no invoice and nobody pays by them.
     """
     details = [found for found in details_of_points(period=period, points=sorted(points)) if found.bill.net]
     links = links_of(bill_ids=[found.bill.id for found in details])
-    details = [one for one in details if (link := links.get(one.bill.id)) is None or link.kind != "cancels"]
+    details = [one for one in details if (why := links.get(one.bill.id)) is None or why.kind != "cancels"]
     if not details:
         return []
     billed = pl.Series("point", sorted({one.bill.supply_point_id for one in details}), pl.Int64)
     owners = pl.Series("customer_id", sorted({one.bill.customer_id for one in details}), pl.Int64)
-    with bulk_connection() as link:
-        buyers = {
-            row["customer_id"]: row for row in customers.buyers(link, customers=owners).iter_rows(named=True)
-        }
-        places = {row["point"]: row for row in customers.places(link, points=billed).iter_rows(named=True)}
-        usage = usage_of_months(link, points=billed, day=day, period=period, months=MONTHS)
+    buyers = {
+        row["customer_id"]: row for row in customers.buyers(link, customers=owners).iter_rows(named=True)
+    }
+    places = {row["point"]: row for row in customers.places(link, points=billed).iter_rows(named=True)}
+    usage = usage_of_months(link, points=billed, day=day, period=period, months=MONTHS)
     sheets = [
         Sheet(
             one, places[point]["point_code"], buyers[owner]["customer_code"], buyers[owner]["name"],

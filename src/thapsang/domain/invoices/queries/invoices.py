@@ -7,12 +7,16 @@ from collections.abc import Sequence
 from datetime import date
 
 from django.db.models import F, QuerySet
+from django.db.models.expressions import RawSQL
 
 from thapsang.domain.billing.types import PERIOD_FACTOR, yymm
 from thapsang.domain.invoices.models import Invoice, InvoiceEvent, Message
 from thapsang.domain.invoices.types import EventView, InvoiceView, UnknownInvoiceError, read_look_up_code
 
 _NAME = re.compile(r"(\d)([CK]\d{2}[A-Z]{3})-?0*(\d{1,8})")
+
+_COPIES = "SELECT bill * 10 + copy FROM unnest(%s::bigint[]) AS b(bill), generate_series(0, 9) AS c(copy)"
+"""All numbers that invoices of some bills may have: one parameter, however many bills."""
 
 
 def _views(rows: QuerySet[Invoice]) -> list[InvoiceView]:
@@ -53,7 +57,7 @@ def invoice_named(*, name: str) -> InvoiceView | None:
 
 def invoices_of_bills(*, bill_ids: Sequence[int]) -> dict[int, InvoiceView]:
     """Return the newest signed invoice of each bill that has one."""
-    ids = [number * 10 + copy for number in bill_ids for copy in range(10)]
+    ids = RawSQL(_COPIES, [list(bill_ids)])  # noqa: S611 - a constant; the numbers are a parameter
     rows = Invoice.objects.filter(pk__in=ids, sha256__isnull=False).order_by("pk")
     return {view.bill_id: view for view in _views(rows)}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -146,16 +147,29 @@ class ReliefLaw:
 
 def citations_of_bill(*, bill_id: int, language: str) -> dict[int, ReliefLaw]:
     """Return the legal references of a bill's relief lines by number; empty for a bill without any."""
-    version = (
-        Grant.objects.filter(
-            adjusting_bill_id=bill_id, bill_id__range=(bill_id // 10 * 10, bill_id // 10 * 10 + 9)
-        )
-        .values_list("batch__version_id", flat=True)
-        .first()
-    )
-    if version is None:
+    return citations_of_bills(bill_ids=[bill_id], language=language).get(bill_id, {})
+
+
+def citations_of_bills(*, bill_ids: Sequence[int], language: str) -> dict[int, dict[int, ReliefLaw]]:
+    """Return by bill the legal references of its relief lines by number; bills without any are left out.
+
+    One question for the bills, and one a relief book that is not known yet.
+    """
+    if not bill_ids:
         return {}
-    found = references(version_id=version)
+    low, high = min(bill_ids) // 10 * 10, max(bill_ids) // 10 * 10 + 9
+    rows = Grant.objects.filter(adjusting_bill_id__in=bill_ids, bill_id__range=(low, high)).order_by("-pk")
+    versions = {
+        adjusting: version
+        for adjusting, bill, version in rows.values_list("adjusting_bill_id", "bill_id", "batch__version_id")
+        if adjusting and adjusting // 10 == bill // 10
+    }
+    laws = {version: _laws(version, language) for version in set(versions.values())}
+    return {bill: laws[version] for bill, version in versions.items()}
+
+
+def _laws(version_id: int, language: str) -> dict[int, ReliefLaw]:
+    found = references(version_id=version_id)
     if language.startswith("en"):
         return {number: ReliefLaw(law.citation_en, law.doubt_en) for number, law in found.items()}
     return {number: ReliefLaw(law.citation, law.doubt) for number, law in found.items()}

@@ -23,13 +23,19 @@ _LANGUAGE = "vi"
 
 def print_sheets(sheets: Sequence[Sheet]) -> Printed:
     """Set sheets of one month as one PDF/A, each beginning a page; the port `bill-printer`."""
+    relieved = [sheet.detail.bill.id for sheet in sheets if _relieved(sheet)]
+    laws = reliefs.citations_of_bills(bill_ids=relieved, language=_LANGUAGE)
     with override(_LANGUAGE):
-        made = print_bills([worded(sheet) for sheet in sheets])
+        made = print_bills([worded(sheet, laws.get(sheet.detail.bill.id, {})) for sheet in sheets])
     return Printed(made.pdf, made.pages)
 
 
-def worded(sheet: Sheet) -> PrintedBill:
-    """Put a sheet into the words of the reader's language."""
+def _relieved(sheet: Sheet) -> bool:
+    return any(line.kind == bill_words.RELIEF for line in sheet.detail.lines)
+
+
+def worded(sheet: Sheet, relieved_by: Mapping[int, bill_words.Law]) -> PrintedBill:
+    """Put a sheet into the words of the reader's language; `relieved_by` are the laws of its relief lines by number."""
     bill, rules = sheet.detail.bill, payments.rules()
     month = bill.period.replace(day=1)
     follows = bill_words.follows(sheet.follows)
@@ -41,7 +47,7 @@ def worded(sheet: Sheet) -> PrintedBill:
         by_when=gettext("Trả trước hết ngày %(day)s") % {"day": words.day(bill.due_on)} if bill.total > 0 else "",
         used=follows or _used(sheet, month),
         facts=_facts(sheet),
-        stretches=bill_words.stretches(sheet.detail.lines, bill.net, _laws(sheet)),
+        stretches=bill_words.stretches(sheet.detail.lines, bill.net, _laws(sheet, relieved_by)),
         sums=[
             (gettext("Cộng tiền điện"), words.dong(bill.net)),
             (gettext("Thuế giá trị gia tăng %(rate)s") % {"rate": words.percent(bill.vat_rate)}, words.dong(bill.vat)),
@@ -82,12 +88,9 @@ def _facts(sheet: Sheet) -> list[tuple[str, str]]:
     ]
 
 
-def _laws(sheet: Sheet) -> Mapping[int, bill_words.Law]:
+def _laws(sheet: Sheet, relieved_by: Mapping[int, bill_words.Law]) -> Mapping[int, bill_words.Law]:
     prices = _citations(sheet.detail.policy_version_id)
-    if not any(line.kind == bill_words.RELIEF for line in sheet.detail.lines):
-        return prices
-    found = reliefs.citations_of_bill(bill_id=sheet.detail.bill.id, language=_LANGUAGE)
-    return {**prices, **{-number: law for number, law in found.items()}}
+    return {**prices, **{-number: law for number, law in relieved_by.items()}} if relieved_by else prices
 
 
 @lru_cache(maxsize=16)
