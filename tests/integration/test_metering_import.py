@@ -125,6 +125,42 @@ def test_unknown_meter_and_empty_serial(hung: Any) -> None:
     assert (outcome.accepted, outcome.by_code) == (1, {"unknown-meter": 1, "no-serial": 1})
 
 
+def test_a_quotation_mark_that_is_not_closed_spoils_its_own_row_only(hung: Any) -> None:
+    outcome = load(*(f"ZZ{i},total,2026-11-01,5," for i in range(3)), '"' + row(hung, 1310), row(hung, 1310))
+    assert (outcome.rows, outcome.accepted, outcome.by_code) == (5, 1, {"unknown-meter": 4})
+    raw = make.model("metering.RejectedReading").objects.get(row=4).raw
+    assert raw["serial"] == f'"{hung.meter.serial}'
+    closed = ",".join(f'"{part}"' for part in row(hung, 1310).split(","))
+    assert load(closed, f'{row(hung, 1310)}"').repeated == 1
+
+
+@pytest.mark.parametrize("line", ["{serial}\0,total,2026-11-01,1310,", "{serial},total,2026-11-01,1310\0,",
+                                  "\0{serial},total,2026-11-01,1310,,,,"])  # fmt: skip
+def test_a_nul_in_a_row_spoils_that_row_only(hung: Any, line: str) -> None:
+    outcome = load(line.format(serial=hung.meter.serial), row(hung, 1310))
+    assert (outcome.status, outcome.rows, outcome.accepted, outcome.rejected) == ("finished", 2, 1, 1)
+    assert "\ufffd" in "".join(queries.rejections(import_id=outcome.import_id)[0].raw.values())
+
+
+def test_a_nul_in_a_parquet_spoils_that_row_only(hung: Any, tmp_path: Path) -> None:
+    path = tmp_path / "so.parquet"
+    serials = [hung.meter.serial, f"{hung.meter.serial}\0"]
+    pl.DataFrame(
+        {"serial": serials, "register": ["total"] * 2, "read_on": [NOV] * 2, "value": [1310] * 2}
+    ).write_parquet(path)
+    outcome = operations.import_file(path, name=path.name, at=AT)
+    assert (outcome.status, outcome.accepted, outcome.by_code) == ("finished", 1, {"unknown-meter": 1})
+
+
+def test_a_file_of_nothing_but_zeros_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "holes.csv"
+    with path.open("wb") as sink:
+        sink.truncate(1 << 20)
+    outcome = operations.import_file(path, name=path.name, at=AT)
+    assert (outcome.status, outcome.problem_code) == ("refused", "file-header")
+    assert len(outcome.problem) < 400
+
+
 def test_roll_over_is_accepted_and_told() -> None:
     installation = make.meter(make.supply_point(make.book()), digits=5)
     make.reading(installation, OCT, 99_900)

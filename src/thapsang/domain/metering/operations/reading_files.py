@@ -6,10 +6,11 @@ what is wrong with one line comes back with the chunk.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import polars as pl
 import pyarrow as pa
@@ -29,6 +30,9 @@ READ = (*COLUMNS, REJECTION)
 CHUNK_ROWS = 300_000
 _BLOCK_BYTES = 8 << 20
 _HEADER_BYTES = 64 << 10
+_NAME_LETTERS = 60
+_NUL, _SHOWN_NUL = "\0", "\ufffd"
+"""The database takes no NUL in a text: it is shown as a letter that no serial, date or number has."""
 
 
 class FileRefusedError(ValueError):
@@ -106,7 +110,44 @@ def _is_simple(kind: pa.DataType, simple: tuple[Callable[[pa.DataType], bool], .
 
 
 def _name(text: str) -> str:
-    return text.strip().strip('"').strip().lower()
+    """Return a column's name; of what is no name (a file that is no CSV) only the beginning."""
+    return text.strip().strip('"').strip().lower()[:_NAME_LETTERS].replace(_NUL, _SHOWN_NUL)
+
+
+class _ClosedQuotes(io.RawIOBase):
+    """A CSV whose lines each close the quotation marks they open.
+
+    A mark that is not closed would take all lines up to the next one for a single value, and they would not be
+    judged. In a line with an odd number of them they are given as the letters they are.
+    """
+
+    def __init__(self, source: BinaryIO, delimiter: str) -> None:
+        self._source, self._delimiter, self._ready = source, delimiter.encode(), b""
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        if not self._ready:
+            block = self._source.read(_BLOCK_BYTES)
+            self._ready = self._closed(block + self._source.readline(_BLOCK_BYTES))
+        end = len(self._ready) if size < 0 else size
+        given, self._ready = self._ready[:end], self._ready[end:]
+        return given
+
+    def _closed(self, block: bytes) -> bytes:
+        if b'"' not in block:
+            return block
+        lines = block.split(b"\n")
+        return b"\n".join(self._letters(line) if line.count(b'"') % 2 else line for line in lines)
+
+    def _letters(self, line: bytes) -> bytes:
+        text = line.removesuffix(b"\r")
+        parts = [
+            b'"' + part.replace(b'"', b'""') + b'"' if b'"' in part else part
+            for part in text.split(self._delimiter)
+        ]
+        return self._delimiter.join(parts) + line[len(text) :]
 
 
 def _csv(path: Path) -> Iterator[Chunk]:
@@ -114,12 +155,12 @@ def _csv(path: Path) -> Iterator[Chunk]:
     malformed: list[tuple[int, str]] = []
 
     def keep(line: Any) -> str:
-        malformed.append((line.number - 1, line.text))
+        malformed.append((line.number - 1, line.text.replace(_NUL, _SHOWN_NUL)))
         return "skip"
 
     with path.open("rb") as source:
         reader = pa_csv.open_csv(
-            source,
+            _ClosedQuotes(source, delimiter),
             # One thread: only then does Arrow number the lines it cannot split.
             read_options=pa_csv.ReadOptions(
                 use_threads=False, block_size=_BLOCK_BYTES, column_names=names, skip_rows=1
@@ -191,7 +232,8 @@ def _text_columns(rows: pl.DataFrame) -> pl.DataFrame:
         column = pl.col(name)
         if isinstance(rows.schema[name], pl.Datetime):
             column = column.dt.date()
-        text.append(column.cast(pl.String).fill_null("").str.strip_chars().alias(name))
+        column = column.cast(pl.String).fill_null("").str.replace_all(_NUL, _SHOWN_NUL, literal=True)
+        text.append(column.str.strip_chars().alias(name))
     return rows.select(text)
 
 
