@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import random
+import re
 
+import numpy as np
 import pytest
 import segno
 
@@ -44,6 +47,55 @@ def test_the_chosen_mask_is_one_of_the_eight_and_the_format_says_which() -> None
     masked = [draw(texts, mask=mask).modules for mask in range(8)]
     chosen = [next(m for m in range(8) if (masked[m][i] == best[i]).all()) for i in range(len(texts))]
     assert len(set(chosen)) > 1
+
+
+def said_penalty(modules: list[list[int]]) -> int:
+    """ISO/IEC 18004 7.8.3, spelled out."""
+    size, total = len(modules), 0
+    for lines in (modules, [list(column) for column in zip(*modules, strict=True)]):
+        for line in lines:
+            row = "".join(map(str, line))
+            total += sum(3 + len(run) - 5 for run in re.findall("0+|1+", row) if len(run) >= 5)
+            windows = [row[at : at + 11] for at in range(size - 10)]
+            total += 40 * sum(part in {"10111010000", "00001011101"} for part in windows)
+    squares = itertools.product(range(size - 1), repeat=2)
+    total += 3 * sum(len({modules[y + a][x + b] for a in (0, 1) for b in (0, 1)}) == 1 for y, x in squares)
+    dark = sum(map(sum, modules))
+    return total + 10 * (abs(dark * 100 - 50 * size * size) // (5 * size * size))
+
+
+@pytest.mark.parametrize("length", [14, 100, 213])
+def test_the_mask_with_the_least_penalty_is_chosen(length: int) -> None:
+    texts = [text(length, seed) for seed in range(6)]
+    best = draw(texts).modules
+    masked = [draw(texts, mask=mask).modules for mask in range(8)]
+    for number in range(len(texts)):
+        least = min(said_penalty(modules[number].tolist()) for modules in masked)
+        assert said_penalty(best[number].tolist()) == least
+
+
+def test_penalties_of_odd_fields_are_counted_as_written() -> None:
+    from thapsang.engines.qr import matrix
+
+    finders = ("10111010000" * 6)[:57]
+    fields = [
+        [[0] * 57 for _ in range(57)], [[1] * 57 for _ in range(57)], [list(map(int, finders))] * 57,
+        [[(y + x) % 2 for x in range(57)] for y in range(57)],
+    ]  # fmt: skip
+    modules = np.array(fields, np.uint8)
+    rows, columns = matrix._packed(modules), matrix._packed(modules.transpose(0, 2, 1))
+    assert matrix._penalty(rows, columns, 57).tolist() == [said_penalty(field) for field in fields]
+
+
+def test_bits_are_the_pixels() -> None:
+    codes = draw(["x" * 60, "y" * 60])
+    pixels, side = codes.pixels(), codes.side
+    for number, told in enumerate(codes.hexadecimal()):
+        digits = len(told) // side
+        for y in range(side):
+            row = f"{int(told[y * digits : (y + 1) * digits], 16):0{digits * 4}b}"[:side]
+            at = (number * side + y) * side
+            assert row == "".join("1" if pixel else "0" for pixel in pixels[at : at + side])
 
 
 def test_pixels_have_a_quiet_zone() -> None:
