@@ -36,7 +36,7 @@ def test_every_point_is_billed_once_and_the_ledger_owes_it() -> None:
     seen: list[Progress] = []
     outcome = run(progress=seen.append)
     assert (outcome.new_bills, outcome.progress.status, outcome.progress.percent) == (12, "finished", 100)
-    assert seen[-1].bills == 12
+    assert (seen[-1].bills, seen[-1].finished_at) == (12, AT)
     for point in made.all_points:
         detail = queries.bill(bill_id=bill_id(OCTOBER, point))
         assert detail is not None

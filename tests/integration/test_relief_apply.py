@@ -37,7 +37,8 @@ def asked(*programmes: str, name: str = "đợt 1") -> int:
 def applied(*programmes: str, name: str = "đợt 1") -> int:
     number = asked(*programmes, name=name)
     relieve_months.approve(batch_id=number, actor=factory.APPROVER, at=AT)
-    assert relieve_months.run(batch_id=number, workers=1, at=AT).status == "applied"
+    done = relieve_months.run(batch_id=number, workers=1, at=AT)
+    assert (done.status, done.finished_at) == ("applied", AT)
     return number
 
 

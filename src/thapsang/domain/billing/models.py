@@ -41,7 +41,7 @@ class BillRun(models.Model):
 class BillRunBook(models.Model):
     """One reading book of a run: billed as a whole in one transaction, or not at all."""
 
-    privacy = Privacy(none=("status", "problem"))
+    privacy = Privacy(none=("status", "problem", "categories"))
 
     run = models.ForeignKey(BillRun, on_delete=models.CASCADE, related_name="books")
     book = models.ForeignKey("network.ReadingBook", on_delete=models.PROTECT, related_name="+")
@@ -55,6 +55,8 @@ class BillRunBook(models.Model):
     exceptions = models.IntegerField(default=0)
     kwh = models.BigIntegerField(default=0)
     total = models.BigIntegerField(default=0)
+    categories = models.JSONField(default=list, db_default=models.Value([], models.JSONField()))
+    """What each pass billed: [category, bills, kWh, net, VAT, total], so that the run need not read all its bills."""
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -154,7 +156,7 @@ class BillLink(models.Model):
         max_length=8,
         choices=[("adjusts", "điều chỉnh"), ("cancels", "hủy"), ("replaces", "thay thế")],
     )
-    origin = models.CharField(max_length=40, db_index=True)
+    origin = models.CharField(max_length=40)
     """What made it: `relief:<batch>` or `correction:<id>`."""
     relief_version_id = models.BigIntegerField(null=True)
     """The book of reliefs in which the references of its lines of kind `relief` count."""

@@ -5,15 +5,17 @@ A credit note is a negative bill: it pays the bill it adjusts first, the rest is
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import polars as pl
 import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from thapsang.domain.ledger import bulk as ledger
+from thapsang.kit.bulk.columns import fetch_columns
 from thapsang.kit.bulk.copy import copy_rows, execute, fetch
 
 if TYPE_CHECKING:
@@ -22,55 +24,106 @@ if TYPE_CHECKING:
 CHANNEL, PROVIDER = "note", "credit-note"
 """Where a payment comes from that no bank brought: a bill below zero."""
 NOTES = pa.schema([(name, pa.int64()) for name in ("bill_id", "of_bill_id", "journal_id")])
+OWED = pa.schema([(name, pa.int64()) for name in ("customer_id", "account_id", "total")])
+"""What a note's bill says itself, where the caller has it at hand: whose it is, and its đồng."""
 
+_SPARSE = 40
+"""Numbers that lie further apart than this, in the mean, are asked for one by one, others as a range."""
+_DAY_ZERO = datetime(2000, 1, 1, tzinfo=UTC)
+"""COPY takes a moment as microseconds since then."""
+
+_OWNERS = """
+SELECT b.id AS bill_id, b.customer_id, c.account_id, b.total FROM billing_bill b
+JOIN customers_customer c ON c.id = b.customer_id WHERE {among}
+"""
 _LOCK = """
-SELECT count(*) FROM (SELECT a.id FROM ledger_account a JOIN customers_customer c ON c.account_id = a.id
-WHERE c.id IN (SELECT b.customer_id FROM taken_note n JOIN billing_bill b ON b.id = n.bill_id)
-ORDER BY a.id FOR NO KEY UPDATE OF a) AS locked
+SELECT count(*) FROM (
+    SELECT id FROM ledger_account WHERE id = ANY('{{{accounts}}}'::bigint[]) ORDER BY id FOR NO KEY UPDATE
+) AS locked
 """
-_PAY = """
-INSERT INTO payments_payment (customer_id, channel, provider, provider_reference, receipt_code, amount, journal_id,
-                              business_date, paid_at, received_at)
-SELECT b.customer_id, '{channel}', '{provider}', b.id::text, 'GT' || b.id, -b.total, n.journal_id,
-       '{day:%Y-%m-%d}', '{at}', '{at}'
-FROM taken_note n JOIN billing_bill b ON b.id = n.bill_id WHERE b.total < 0 ORDER BY b.id
+_TOTALS = "SELECT b.id AS of_bill_id, b.total AS owed FROM billing_bill b WHERE {among}"
+_PAID = """
+SELECT bill_id AS of_bill_id, sum(amount)::bigint AS paid FROM payments_allocation b WHERE {among} GROUP BY 1
 """
-# Notes of one bill take turns: each takes what payments and the notes before it have left open.
-_ALLOCATE = """
-INSERT INTO payments_allocation (payment_id, bill_id, amount)
-SELECT payment, of_bill, amount FROM (
-    SELECT p.id AS payment, o.id AS of_bill,
-           least(p.amount, o.total - coalesce(a.paid, 0) - coalesce(sum(p.amount) OVER before, 0))::bigint AS amount
-    FROM taken_note n
-    JOIN payments_payment p ON p.provider = '{provider}' AND p.provider_reference = n.bill_id::text
-    JOIN billing_bill o ON o.id = n.of_bill_id
-    LEFT JOIN LATERAL (SELECT sum(amount) AS paid FROM payments_allocation WHERE bill_id = o.id) a ON true
-    WINDOW before AS (PARTITION BY o.id ORDER BY p.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
-) share WHERE amount > 0
+_NUMBERS = """
+SELECT nextval(place) AS id FROM generate_series(1, {count}),
+    (SELECT pg_get_serial_sequence('payments_payment', 'id')::regclass AS place OFFSET 0) AS sequence
 """
 
 
 def take_credit_notes(link: psycopg.Connection[Any], *, notes: pa.Table, day: date, at: datetime) -> int:
     """Let negative bills pay: first what is still open of the bill each follows, the rest becomes credit.
 
-    `notes`: bill_id, of_bill_id, journal_id (of the posting that credited the customer), int64; bills above zero are
-    passed over. In the transaction of the posting; customers' accounts are locked as payments lock them
-    (docs/adr/0008). Returns how many notes there were; a note taken before raises UniqueViolation.
+    `notes`: bill_id, of_bill_id, journal_id (of the posting that credited the customer), int64; with the columns of
+    OWED as well, the bills are not read again. Bills above zero are passed over. In the transaction of the posting;
+    customers' accounts are locked as payments lock them (docs/adr/0008). Returns how many notes there were; a note
+    taken before raises UniqueViolation.
     """
-    execute(link, "DROP TABLE IF EXISTS taken_note")
-    execute(
-        link,
-        "CREATE TEMP TABLE taken_note (bill_id bigint PRIMARY KEY, of_bill_id bigint NOT NULL, "
-        "journal_id bigint NOT NULL) ON COMMIT DROP",
+    rows = _with_owners(link, pl.DataFrame(notes))
+    execute(link, _LOCK.format(accounts=_listed(rows["account_id"].unique().sort())))
+    rows = rows.filter(pl.col("total") < 0).sort("bill_id")
+    if rows.is_empty():
+        return 0
+    numbers = _read(link, _NUMBERS.format(count=rows.height))["id"].sort()
+    rows = rows.with_columns(payment_id=numbers, amount=-pl.col("total"))
+    shares = _shares(link, rows)
+    copy_rows(link, "payments_payment", _note_payments(rows, day, at))
+    copy_rows(link, "payments_allocation", shares)
+    return rows.height
+
+
+def _with_owners(link: psycopg.Connection[Any], notes: pl.DataFrame) -> pl.DataFrame:
+    if set(OWED.names) <= set(notes.columns):
+        return notes
+    found = _read(link, _OWNERS.format(among=_among("b.id", notes["bill_id"])))
+    return notes.select(NOTES.names).join(found, on="bill_id", how="inner")
+
+
+def _shares(link: psycopg.Connection[Any], rows: pl.DataFrame) -> pa.Table:
+    """Return what each note pays of the bill it follows; notes of one bill take turns, by number.
+
+    Read after the accounts were locked, so that it sees what the one that was waited for did.
+    """
+    owed = _read(link, _TOTALS.format(among=_among("b.id", rows["of_bill_id"])))
+    paid = _read(link, _PAID.format(among=_among("b.bill_id", rows["of_bill_id"])))
+    found = rows.join(owed, on="of_bill_id").join(paid, on="of_bill_id", how="left").sort("bill_id")
+    taken = pl.col("amount").cum_sum().over("of_bill_id") - pl.col("amount")
+    left = pl.col("owed") - pl.col("paid").fill_null(0) - taken
+    shares = found.select("payment_id", bill_id="of_bill_id", amount=pl.min_horizontal("amount", left))
+    return shares.filter(pl.col("amount") > 0).to_arrow()
+
+
+def _note_payments(rows: pl.DataFrame, day: date, at: datetime) -> pa.Table:
+    """Return the notes as rows of payments: a bill's number is the provider's reference, and part of the receipt."""
+    names = rows["bill_id"].cast(pl.String)
+    moment = pl.lit((at - _DAY_ZERO) // timedelta(microseconds=1), pl.Int64)
+    made = rows.select(
+        "customer_id", "amount", "journal_id", id="payment_id", provider_reference=names,
+        receipt_code=pl.lit("GT") + names, business_date=pl.lit(day), paid_at=moment, received_at=moment,
+        channel=pl.lit(CHANNEL), provider=pl.lit(PROVIDER),
+    )  # fmt: skip
+    return made.to_arrow()
+
+
+def _read(link: psycopg.Connection[Any], query: str) -> pl.DataFrame:
+    """Read columns of bigint: gathered, or row by row from a cursor of Django's, which has no binary results."""
+    gathered = issubclass(link.cursor_factory, psycopg.Cursor) and not issubclass(
+        link.cursor_factory, psycopg.ClientCursor
     )
-    copy_rows(link, "taken_note", notes.select(NOTES.names).cast(NOTES))
-    execute(link, "ANALYZE taken_note")
-    execute(link, _LOCK)
-    words = {"channel": CHANNEL, "provider": PROVIDER, "day": day, "at": at.isoformat()}
-    execute(link, _PAY.format(**words))
-    execute(link, _ALLOCATE.format(**words))
-    sql = "SELECT count(*) AS n FROM taken_note t JOIN billing_bill b ON b.id = t.bill_id WHERE b.total < 0"
-    return int(fetch(link, sql)["n"][0].as_py())
+    found = fetch_columns(link, query) if gathered else fetch(link, query)
+    return pl.DataFrame(found).cast(pl.Int64)
+
+
+def _among(column: str, numbers: pl.Series) -> str:
+    """Return the SQL condition that a column holds one of some numbers, or more where they lie close."""
+    low, high = int(numbers.min()), int(numbers.max())  # type: ignore[arg-type]
+    if high - low < _SPARSE * len(numbers):
+        return f"{column} BETWEEN {low} AND {high}"
+    return f"{column} = ANY('{{{_listed(numbers.unique())}}}'::bigint[])"
+
+
+def _listed(numbers: pl.Series) -> str:
+    return ",".join(map(str, numbers.to_list()))
 
 
 # The same for each of many customers as operations.credit does for one: credits and open bills end to end on a line.

@@ -63,8 +63,13 @@ class Payment(models.Model):
     privacy = Privacy(none=("channel", "provider", "provider_reference", "receipt_code"))
 
     customer = models.ForeignKey(
-        "customers.Customer", on_delete=models.PROTECT, related_name="+", db_index=False
+        "customers.Customer",
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
     )
+    """Held by triggers on whole statements, as `journal` is and `Allocation.payment` (migration 0007)."""
     channel = models.CharField(max_length=10)
     """gateway, bank, counter."""
     provider = models.CharField(max_length=40)
@@ -74,7 +79,9 @@ class Payment(models.Model):
     intent = models.ForeignKey(
         PaymentIntent, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
-    journal = models.ForeignKey("ledger.Journal", on_delete=models.PROTECT, related_name="+", db_index=False)
+    journal = models.ForeignKey(
+        "ledger.Journal", on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
     business_date = models.DateField()
     """The day in Việt Nam on which the payer paid: the day of its journal and of the provider's statement."""
     paid_at = models.DateTimeField()
@@ -121,7 +128,9 @@ class Allocation(models.Model):
 
     privacy = Privacy()
 
-    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="allocations", db_index=False)
+    payment = models.ForeignKey(
+        Payment, on_delete=models.PROTECT, related_name="allocations", db_index=False, db_constraint=False
+    )
     bill_id = models.BigIntegerField(db_index=True)
     amount = models.BigIntegerField()
 

@@ -210,9 +210,8 @@ def _entries(job: Job, owed: pl.DataFrame, funded: pl.DataFrame) -> pa.Table:
 
 
 def _take_notes(links: Desk, job: Job, owed: pl.DataFrame) -> None:
-    notes = owed.filter(pl.col("total") < 0).select(
-        bill_id="id", of_bill_id="of_bill_id", journal_id="journal_id"
-    )
+    columns = [*payments.OWED.names, *payments.NOTES.names]
+    notes = owed.rename({"id": "bill_id"}).filter(pl.col("total") < 0).select(columns)
     if notes.height:
         payments.take_credit_notes(links.write, notes=notes.to_arrow(), day=job.issued_on, at=job.at)
 

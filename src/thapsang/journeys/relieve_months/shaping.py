@@ -18,8 +18,11 @@ _MONEY = ("kwh", "amount", "vat", "cash")
 
 @dataclass(frozen=True)
 class Granted:
-    """Everything a claim of books writes. `owed`: id, of_bill_id, book_id, account_id, net, vat, total of the bills;
-    `funded`: book_id, account_id, amount that an account other than revenue bears; `sums` by book."""
+    """Everything a claim of books writes.
+
+    `owed`: id, of_bill_id, book_id, customer_id, account_id, net, vat, total of the bills; `funded`: book_id,
+    account_id, amount that an account other than revenue bears; `sums` by book.
+    """
 
     grants: pa.Table
     bills: pa.Table
@@ -92,7 +95,7 @@ def shape(
             origin=pl.lit(job.origin),
             relief_version_id=pl.lit(job.version_id, pl.Int64),
         ).to_arrow(),
-        owed=made.select("id", "of_bill_id", "book_id", "account_id", "net", "vat", "total"),
+        owed=made.select("id", "of_bill_id", "book_id", "customer_id", "account_id", "net", "vat", "total"),
         funded=_funded(on_bill, job),
         sums=_sums(rows, made),
     )

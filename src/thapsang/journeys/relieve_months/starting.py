@@ -35,7 +35,6 @@ GROUP_POINTS = 20_000
 """Points of the books taken at a time, about: large enough for COPY, small enough to repeat."""
 HELPER_BOOKS = 40
 """A helper process takes a second or two to start: it pays from about so many books on."""
-_MEAN_BOOK = 1_000
 
 
 class BatchInterruptedError(RuntimeError):
@@ -130,7 +129,7 @@ def run(
             f"Batch {batch_id} is {found.status}: have it approved by a second person first."
         )
     book = _book(found)
-    job, waiting = _prepare(found, phase, book, at or timezone.now())
+    job, waiting = _prepare(found, phase, book, at or timezone.now(), workers)
     if waiting:
         _share_out(job, book, min(workers - 1, waiting // _helper_books()), progress)
     with transaction():
@@ -149,7 +148,7 @@ def _helper_books() -> int:
     return max(1, int(os.environ.get("THAPSANG_RELIEF_HELPER_BOOKS", HELPER_BOOKS)))
 
 
-def _prepare(found: BatchView, phase: int, book: ReliefBook, at: datetime) -> tuple[Job, int]:
+def _prepare(found: BatchView, phase: int, book: ReliefBook, at: datetime, workers: int) -> tuple[Job, int]:
     policy, issued_on = billing.current_policy(), timezone.localtime(at).date()
     charts = {
         p.code: p.funding.account for p in book.programmes if p.code in found.programmes and p.funding.account
@@ -162,10 +161,18 @@ def _prepare(found: BatchView, phase: int, book: ReliefBook, at: datetime) -> tu
         funding = {code: ledger.open_account(chart=number, code=number) for code, number in charts.items()}
     job = Job(
         url=url(), batch_id=found.id, phase=phase, version_id=found.version_id, programmes=found.programmes, at=at,
-        issued_on=issued_on, due_on=policy.due_on(issued_on), group=max(1, GROUP_POINTS // _MEAN_BOOK), revenue=revenue,
-        vat=vat, funding=funding,
+        issued_on=issued_on, due_on=policy.due_on(issued_on), group=_group(found, workers), revenue=revenue, vat=vat,
+        funding=funding,
     )  # fmt: skip
     return job, waiting
+
+
+def _group(found: BatchView, workers: int) -> int:
+    """Return how many books of a month have about GROUP_POINTS points, or a part of the month that can be shared."""
+    run = billing.run_progress(period=found.months[0])
+    if run is None or not run.points:
+        return 1
+    return max(1, min(GROUP_POINTS, run.points // (4 * workers)) * run.books // run.points)
 
 
 def _share_out(
