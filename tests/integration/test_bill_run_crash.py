@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 
 import psutil
 import pytest
@@ -58,6 +59,9 @@ def finish_and_prove() -> None:
     assert json.loads(output)["status"] == "finished"
     report = run_billing.check(period=OCTOBER)
     assert report.sound, report.violations
+    run = queries.run(period=OCTOBER)
+    assert run is not None
+    assert run.totals["categories"] == [asdict(total) for total in queries.category_totals(period=OCTOBER)]
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*), count(DISTINCT supply_point_id) FROM billing_bill")
         assert cursor.fetchone() == (report.bills, report.bills)

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from thapsang.domain.billing import operations as billing
 from thapsang.domain.billing import queries
-from thapsang.domain.billing.queries.runs import failed_books, waiting_books
+from thapsang.domain.billing.queries.runs import failed_books, run_totals, waiting_books
 from thapsang.domain.billing.types import PeriodError, Progress, month_after, yymm
 from thapsang.domain.ledger import operations as ledger
 from thapsang.domain.tariffs import operations as keeping
@@ -142,7 +142,8 @@ def _share_out(job: Job, beside: int, period: date, progress: Callable[[Progress
 
 
 def _finish(job: Job, at: datetime) -> None:
-    totals: dict[str, Any] = {"categories": [asdict(t) for t in queries.category_totals(period=job.period)]}
+    categories = run_totals(run_id=job.run_id, period=job.period)
+    totals: dict[str, Any] = {"categories": [asdict(total) for total in categories]}
     totals["exceptions"] = queries.exception_counts(period=job.period)
     with transaction():
         finished = billing.finish_run(run_id=job.run_id, totals=totals, at=at)

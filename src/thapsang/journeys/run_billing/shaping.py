@@ -16,10 +16,11 @@ from thapsang.domain.billing.types import PERIOD_FACTOR, yymm
 
 @dataclass(frozen=True)
 class Shaped:
-    """bills as their table takes them, beside `account_id` and `book_id` of each; sums by book."""
+    """bills as their table takes them, beside `account_id` and `book_id` of each; sums by book, and by category too."""
 
     bills: pl.DataFrame
     sums: pl.DataFrame
+    categories: pl.DataFrame
 
 
 def shape_bills(computed: Computed, *, period: date, run_id: int, issued_on: date, due_on: date) -> Shaped:
@@ -36,16 +37,16 @@ def shape_bills(computed: Computed, *, period: date, run_id: int, issued_on: dat
         )
         .sort("id")
     )  # fmt: skip
-    return Shaped(bills, _sums(computed, bills))
+    categories = bills.group_by("book_id", "category").agg(
+        pl.len().cast(pl.Int64).alias("bills"), pl.col("kwh", "net", "vat", "total").sum()
+    )
+    return Shaped(bills, _sums(computed, categories), categories.sort("book_id", "category"))
 
 
-def _sums(computed: Computed, bills: pl.DataFrame) -> pl.DataFrame:
+def _sums(computed: Computed, categories: pl.DataFrame) -> pl.DataFrame:
     """Return points, bills, kwh, net, vat, total, exceptions by book_id; a book without a bill has zeros."""
     points = computed.points.group_by("book_id").agg(points=pl.len().cast(pl.Int64))
-    money = bills.group_by("book_id").agg(
-        bills=pl.len().cast(pl.Int64), kwh=pl.col("kwh").sum(), net=pl.col("net").sum(),
-        vat=pl.col("vat").sum(), total=pl.col("total").sum(),
-    )  # fmt: skip
+    money = categories.group_by("book_id").agg(pl.col("bills", "kwh", "net", "vat", "total").sum())
     waiting = computed.exceptions.join(computed.points, on="point", how="left")
     queued = waiting.group_by("book_id").agg(exceptions=pl.len().cast(pl.Int64))
     sums = points.join(money, on="book_id", how="left").join(queued, on="book_id", how="left")

@@ -93,7 +93,9 @@ def bill_group(
     if again:
         billing.resolve_billed(links.write, run_id=job.run_id, period=job.period, at=job.at)
     sums = _book_sums(claimed, shaped)
-    billing.finish_books(links.write, run_id=job.run_id, sums=sums, at=job.at, again=again)
+    billing.finish_books(
+        links.write, run_id=job.run_id, sums=sums, categories=shaped.categories, at=job.at, again=again
+    )
     links.commit()
 
 

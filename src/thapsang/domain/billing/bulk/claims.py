@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 
+import polars as pl
 import pyarrow as pa
 
 from thapsang.kit.bulk.copy import Link, execute, fetch
@@ -53,31 +55,46 @@ _STILL_OPEN = (
 )
 
 
-def finish_books(link: Link, *, run_id: int, sums: pa.Table, at: datetime, again: bool) -> None:
+def finish_books(
+    link: Link, *, run_id: int, sums: pa.Table, categories: pl.DataFrame, at: datetime, again: bool
+) -> None:
     """Mark claimed books done and add what this pass billed.
 
-    `sums`: book_id, points, bills, kwh, total, exceptions (int64), one row a book. `again`: some of the books
-    were billed before, so that their open exceptions are counted anew.
+    `sums`: book_id, points, bills, kwh, total, exceptions (int64), one row a book. `categories`: the bills by
+    book_id and category, with bills, kwh, net, vat, total. `again`: some of the books were billed before, so that
+    their open exceptions are counted anew.
     """
+    by_category: dict[int, list[tuple[object, ...]]] = {}
+    columns = categories.select(
+        "book_id", pl.col("category").cast(pl.String), "bills", "kwh", "net", "vat", "total"
+    )
+    for number, *row in columns.iter_rows():
+        by_category.setdefault(number, []).append(tuple(row))
     values = ",".join(
-        f"({r['book_id']},{r['points']},{r['bills']},{r['kwh']},{r['total']},{r['exceptions']})"
+        f"({r['book_id']},{r['points']},{r['bills']},{r['kwh']},{r['total']},{r['exceptions']},"
+        f"{_quoted(json.dumps(by_category.get(r['book_id'], [])))}::jsonb)"
         for r in sums.to_pylist()
     )
     execute(
         link,
         "UPDATE billing_billrunbook b SET status = 'done', problem = '', passes = b.passes + 1, "  # noqa: S608
         "points = v.points, bills = b.bills + v.bills, kwh = b.kwh + v.kwh, total = b.total + v.total, "
+        "categories = b.categories || v.categories, "
         f"finished_at = '{at.isoformat()}', exceptions = {_STILL_OPEN if again else 'v.exceptions'} "
-        f"FROM (VALUES {values}) AS v(book_id, points, bills, kwh, total, exceptions) "
+        f"FROM (VALUES {values}) AS v(book_id, points, bills, kwh, total, exceptions, categories) "
         f"WHERE b.run_id = {int(run_id)} AND b.book_id = v.book_id",
     )
 
 
 def fail_book(link: Link, *, book: ClaimedBook, problem: str) -> None:
     """Mark a book failed with its problem; the next start of the run tries it again."""
-    text = problem.replace("'", "''").replace("\0", "")
+    text = _quoted(problem.replace("\0", ""))
     execute(
         link,
-        f"UPDATE billing_billrunbook SET status = 'failed', problem = '{text}' "  # noqa: S608 - quoted
+        f"UPDATE billing_billrunbook SET status = 'failed', problem = {text} "  # noqa: S608 - quoted
         f"WHERE id = {book.id} AND status = 'waiting'",
     )
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
