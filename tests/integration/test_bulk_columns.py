@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from thapsang.kit.bulk.columns import ColumnReader
+from thapsang.kit.bulk.columns import ColumnReader, Usual
 from thapsang.kit.bulk.copy import fetch, url
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def _read(query: str) -> dict[str, list[Any]]:
+def _read(query: str, usual: Usual | None = None) -> dict[str, list[Any]]:
     connection.ensure_connection()
     with ColumnReader.connect(url()) as link:
-        return fetch(link, query).to_pydict()
+        return fetch(link, query, usual=usual).to_pydict()
 
 
 def test_every_type_comes_back_in_order() -> None:
@@ -61,3 +61,32 @@ def test_an_unknown_type_is_named() -> None:
 
 def test_a_percent_sign_is_only_a_character() -> None:
     assert _read("SELECT 7 % 4 AS rest, '100 %s'::text AS word") == {"rest": [3], "word": ["100 %s"]}
+
+
+_MIXED = """
+SELECT * FROM (VALUES (70::bigint, 1::int, 4::smallint, NULL::bool, NULL::date, 'lt6'::text),
+    (-3, 1, NULL, false, '2026-01-01', 'lt6'), (8, 12, 4, true, NULL, NULL), (9, 1, 4, NULL, NULL, ''))
+    AS v(key, whole, small, yes, day, word) WHERE {where}
+"""
+
+
+@pytest.mark.parametrize("where", ["true", "key > 0", "key = 9", "false"])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"whole": 1, "small": 4, "yes": None, "day": None, "word": "lt6"},
+        {"whole": 7, "small": None, "yes": False, "word": ""},  # hardly any row has them
+        {"word": None, "whole": 12},
+    ],
+)
+def test_what_is_called_usual_never_changes_the_result(values: dict[str, Any], where: str) -> None:
+    query = _MIXED.format(where=where)
+    found, plain = _read(query, Usual("key", values)), _read(query)
+    assert found == plain
+    assert list(found) == list(plain)
+
+
+def test_a_key_that_does_not_tell_rows_apart_is_refused() -> None:
+    query = "SELECT * FROM (VALUES (1::bigint, 1::int), (1, 2)) AS v(key, n)"
+    with pytest.raises(ValueError, match="The key key"):
+        _read(query, Usual("key", {"n": 1}))

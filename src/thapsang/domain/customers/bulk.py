@@ -7,18 +7,29 @@ from datetime import date
 import polars as pl
 import pyarrow as pa
 
+from thapsang.kit.bulk.columns import Usual
 from thapsang.kit.bulk.copy import Link, fetch
 from thapsang.kit.bulk.joining import beside, is_ascending
 
+# Only who came or went within the period has a day of his own.
 _AGREEMENTS = """
-SELECT id AS agreement_id, supply_point_id AS point, customer_id, start AS agreed, "end" AS ended
+SELECT id AS agreement_id, supply_point_id AS point, customer_id, CASE WHEN start > '{start}' THEN start END AS agreed,
+       CASE WHEN "end" < '{end}' THEN "end" END AS ended
 FROM customers_supplyagreement
 WHERE {among} AND start < '{end}' AND ("end" IS NULL OR "end" > '{start}')
 """
+_STAYING = Usual("agreement_id", {"agreed": None, "ended": None})
 _TERMS = """
-SELECT agreement_id, start AS term, category, voltage, household_quarters, time_of_use, reactive_charged
+SELECT id AS number, agreement_id, start AS term, category, voltage, household_quarters, time_of_use, reactive_charged
 FROM customers_agreementterm WHERE {among} AND start < '{end}'
 """
+_HOUSEHOLD = Usual(
+    "number",
+    {
+        "category": "residential", "voltage": "lt6", "household_quarters": 4, "time_of_use": False,
+        "reactive_charged": False,
+    },
+)  # fmt: skip
 _COLUMNS = (
     "point", "customer_id", "agreement_id", "account_id", "start", "end", "category", "voltage",
     "household_quarters", "time_of_use", "reactive_charged",
@@ -49,12 +60,12 @@ def terms_of_points(link: Link, *, points: pl.Series, start: date, end: date) ->
     # Three range scans put together here cost a third of the same joins in SQL, which descends an index a point.
     dates = {"start": start.isoformat(), "end": end.isoformat()}
     found = _AGREEMENTS.format(among=_among("supply_point_id", points), **dates)
-    agreements = _only(pl.DataFrame(fetch(link, found)), points)
+    agreements = _only(pl.DataFrame(fetch(link, found, usual=_STAYING)), points)
     among = _among("id", agreements["customer_id"])
     accounts = f"SELECT id AS customer_id, account_id FROM customers_customer WHERE {among}"  # noqa: S608 - integers
     owners = pl.DataFrame(fetch(link, accounts))
     terms = _TERMS.format(among=_among("agreement_id", agreements["agreement_id"]), **dates)
-    stretches = _until_next(pl.DataFrame(fetch(link, terms)))
+    stretches = _until_next(pl.DataFrame(fetch(link, terms, usual=_HOUSEHOLD)))
     rows = beside(beside(agreements, owners, on="customer_id"), stretches, on="agreement_id").with_columns(
         start=pl.max_horizontal("term", "agreed", pl.lit(start)),
         end=pl.min_horizontal("next", "ended", pl.lit(end)),

@@ -16,7 +16,7 @@ from django.db import connection
 from psycopg import sql
 
 from thapsang.kit.bulk.binary import encode
-from thapsang.kit.bulk.columns import ColumnReader, fetch_columns
+from thapsang.kit.bulk.columns import ColumnReader, Usual, fetch_columns
 from thapsang.kit.db.place import libpq_url
 
 if TYPE_CHECKING:
@@ -46,10 +46,13 @@ def bulk_connection() -> Iterator[Connection]:
         yield link
 
 
-def fetch(link: Link, query: str) -> pa.Table:
-    """Run a query and return its rows as an Arrow table."""
+def fetch(link: Link, query: str, *, usual: Usual | None = None) -> pa.Table:
+    """Run a query and return its rows as an Arrow table.
+
+    `usual` tells a ColumnReader in which columns nearly all rows are alike: those travel for the other rows only.
+    """
     if isinstance(link, ColumnReader):
-        return fetch_columns(link, query)
+        return fetch_columns(link, query, usual=usual)
     if isinstance(link, psycopg.Connection):
         return _fetch_rows(link, query)
     with link.cursor() as cursor:

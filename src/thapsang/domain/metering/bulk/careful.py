@@ -59,8 +59,8 @@ def _spans(metered: pl.DataFrame, dates: BookPeriod) -> pl.DataFrame:
     return metered.with_columns(
         lower=pl.max_horizontal("start", pl.lit(dates.start)),
         upper=pl.min_horizontal(pl.col("finish").fill_null(dates.end), pl.lit(dates.end)),
-        at_start=pl.col("start") < dates.start,
-        at_end=pl.col("finish").is_null() | (pl.col("finish") > dates.end),
+        at_start=pl.col("start").is_null(),
+        at_end=pl.col("finish").is_null(),
     ).select(
         "point",
         "installation",

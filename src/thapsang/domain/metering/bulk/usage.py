@@ -22,6 +22,7 @@ from thapsang.domain.metering.types import (
     dial_use_column,
     reading_policy,
 )
+from thapsang.kit.bulk.columns import Usual
 from thapsang.kit.bulk.copy import Link, fetch
 from thapsang.kit.bulk.joining import among, beside, is_ascending
 
@@ -36,17 +37,22 @@ SELECT register_id AS register, value{more} FROM metering_reading
 WHERE register_id BETWEEN {low} AND {high} AND read_on = '{day:%Y-%m-%d}'
 """
 _ESTIMATED = ", quality = 'E' AS estimated"
+_READ = Usual("register", {"estimated": False})
+# Only who came or went within the period has a day of his own.
 _METERS = """
-SELECT i.supply_point_id AS point, i.id AS installation, i.multiplier, i.start, i."end" AS finish
+SELECT i.supply_point_id AS point, i.id AS installation, i.multiplier,
+       CASE WHEN i.start >= '{start}' THEN i.start END AS start, CASE WHEN i."end" <= '{end}' THEN i."end" END AS finish
 FROM metering_installation i
 WHERE i.start < '{end}' AND (i."end" IS NULL OR i."end" > '{start}') AND {where}
 """
+_WHOLE = Usual("installation", {"multiplier": 1, "start": None, "finish": None})
 _DIALS = """
 SELECT r.installation_id AS installation, r.id AS register, r.digits,
        CASE r.kind WHEN 'total' THEN 0 WHEN 'normal' THEN 1 WHEN 'peak' THEN 2 WHEN 'offpeak' THEN 3
             WHEN 'reactive' THEN 4 END::int2 AS kind
 FROM {source} WHERE {where}
 """
+_SINGLE = Usual("register", {"kind": 0})
 _OF_STAGED = "metering_register r JOIN wanted_installation w ON w.installation = r.installation_id"
 _BY_RANGE = "i.supply_point_id BETWEEN {low} AND {high}"
 _BY_BOOK = "i.supply_point_id IN (SELECT id FROM customers_supplypoint WHERE book_id IN ({books}))"
@@ -127,13 +133,16 @@ def _usage_of(
 
 
 def _boundaries(link: Link, points: pl.DataFrame, dates: BookPeriod, names: dict[str, str]) -> pl.DataFrame:
-    """Return every register of the books' points with its values on the two boundary days, where there are."""
+    """Return every register of the books' points with its values on the two boundary days, where there are.
+
+    `start` and `finish` are null for a meter that was there before the period, or stayed after it.
+    """
     if points.is_empty():
         return points.with_columns(**{name: pl.lit(None, kind) for name, kind in _BOUNDARY.items()})
     where = _BY_BOOK
     if fetching.is_dense(points["point"]):
         where = _BY_RANGE.format(**dict(zip(("low", "high"), fetching.bounds(points["point"]), strict=True)))
-    meters = pl.DataFrame(fetch(link, _METERS.format(where=where.format(**names), **names)))
+    meters = pl.DataFrame(fetch(link, _METERS.format(where=where.format(**names), **names), usual=_WHOLE))
     rows = beside(points, meters, on="point")
     hung = rows["installation"].drop_nulls().unique()
     rows = beside(rows, _dials(link, hung), on="installation").with_columns(
@@ -148,7 +157,7 @@ def _values(link: Link, registers: pl.Series, dates: BookPeriod) -> tuple[pl.Dat
     if registers.len() and fetching.is_dense(registers):
         low, high = fetching.bounds(registers)
         first = fetch(link, _ON_DAY.format(low=low, high=high, day=dates.start, more=""))
-        last = fetch(link, _ON_DAY.format(low=low, high=high, day=dates.end, more=_ESTIMATED))
+        last = fetch(link, _ON_DAY.format(low=low, high=high, day=dates.end, more=_ESTIMATED), usual=_READ)
         return pl.DataFrame(first).rename({"value": "before"}), pl.DataFrame(last).rename({"value": "after"})
     there = fetching.readings_of(link, registers, fetching.on_days(dates.start, dates.end))
     first_rows = there.filter(pl.col("read_on") == dates.start).select("register", before="value")
@@ -164,7 +173,9 @@ def _dials(link: Link, installations: pl.Series) -> pl.DataFrame:
     if fetching.is_dense(installations):
         low, high = fetching.bounds(installations)
         where = f"r.installation_id BETWEEN {low} AND {high}"
-        return pl.DataFrame(fetch(link, _DIALS.format(source="metering_register r", where=where)))
+        return pl.DataFrame(
+            fetch(link, _DIALS.format(source="metering_register r", where=where), usual=_SINGLE)
+        )
     stage(link, "wanted_installation", installations.to_frame())
     return pl.DataFrame(fetch(link, _DIALS.format(source=_OF_STAGED, where="true")))
 
@@ -174,7 +185,7 @@ def _odd_points(rows: pl.DataFrame, split: pl.DataFrame, dates: BookPeriod) -> p
     odd = rows.filter(
         pl.col("register").is_null()
         | pl.col("use").is_null()
-        | (pl.col("start") > dates.start)
+        | (pl.col("start") > dates.start).fill_null(value=False)
         | (pl.col("finish") < dates.end).fill_null(value=False)
     )
     return pl.concat([odd["point"], split["point"].cast(pl.Int64)]).unique()
