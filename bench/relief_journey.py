@@ -5,6 +5,9 @@ area is simulated over the three months, asked for, computed, granted to October
 is two connections that COPY the same columns of the same bills out and throw them away; the floor of writing is two
 that COPY the very rows the journey wrote, encoded beforehand, into tables with the same keys, indexes and checks.
 The floors compute nothing, hold no lock, and write no credit notes or payments.
+
+Each step says when it is done and what it took; granting says how far it is. THAPSANG_BENCH_CUSTOMERS: points;
+THAPSANG_BENCH_RELIEF: `simulate` or `apply` for one half only; THAPSANG_BENCH_TIMES: how often it is simulated.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from django.db import connection
 
 from bench.bill_run import OCTOBER, POINTS, database, fill
 from thapsang.domain.reliefs import operations, queries
+from thapsang.domain.reliefs.types import BatchProgress
 from thapsang.domain.tariffs import queries as tariffs
 from thapsang.journeys import relieve_months, run_billing
 from thapsang.kit.bulk.copy import url
@@ -107,21 +111,37 @@ def programme() -> None:
     stays.create(list=made, row=row, code="directive-16", area=COMMUNE, start=date(2026, 7, 1))
 
 
-def billed_months() -> None:
-    """Bill October and copy its bills to the two months before."""
+def billed_months(*, copies: bool = True) -> None:
+    """Bill October and copy its bills to the two months before, if those are wanted."""
     run_billing.start(period=OCTOBER, workers=2, at=AT)
     with connection.cursor() as cursor:
-        for back in (1, 2):
+        for back in (1, 2) if copies else ():
             cursor.execute(_MONTH.format(yymm=2610 - back, back=back))
         cursor.execute("VACUUM ANALYZE")
         cursor.execute("CHECKPOINT")
 
 
-def timed(work: Callable[[], Any]) -> tuple[float, Any]:
-    """Return the seconds by the clock, and what the work gave."""
+def timed(work: Callable[[], Any], what: str) -> tuple[float, Any]:
+    """Return the seconds by the clock, and what the work gave; say when it is done."""
     began = time.perf_counter()
     found = work()
-    return time.perf_counter() - began, found
+    seconds = time.perf_counter() - began
+    print(f"# {what}: {seconds:.2f} s", flush=True)
+    return seconds, found
+
+
+class Tenths:
+    """Say how far a batch is, each tenth once."""
+
+    def __init__(self, what: str) -> None:
+        self.what, self.said, self.began = what, 0, time.perf_counter()
+
+    def __call__(self, now: BatchProgress) -> None:
+        tenth = 10 * now.done // max(1, now.books)
+        if tenth > self.said:
+            self.said = tenth
+            seconds = time.perf_counter() - self.began
+            print(f"# {self.what}: {tenth * 10} %, {now.points:,} customers, {seconds:.1f} s", flush=True)
 
 
 def in_two(work: Callable[[psycopg.Connection[Any], int], None]) -> float:
@@ -188,42 +208,58 @@ def apply_and_back() -> tuple[float, float, float, int]:
     number = relieve_months.ask(
         programmes=["storm"], months=[OCTOBER], name="bench", actor="asker", reason="bench", at=AT
     )
-    computed, _ = timed(lambda: relieve_months.compute(batch_id=number))
+    timed(lambda: relieve_months.compute(batch_id=number), "computed for approval")
     relieve_months.approve(batch_id=number, actor="approver", at=AT)
-    granted, _ = timed(lambda: relieve_months.run(batch_id=number, at=AT))
+    granted, _ = timed(
+        lambda: relieve_months.run(batch_id=number, at=AT, progress=Tenths("granting")), "granted"
+    )
     points = queries.progress(batch_id=number, phase=1).points
-    floor = write_floor()
+    _, floor = timed(write_floor, "floor of writing, rows made ready included")
     relieve_months.ask_reversal(batch_id=number, actor="asker", reason="bench", at=AT)
     relieve_months.approve(batch_id=number, actor="approver", at=AT)
-    back, _ = timed(lambda: relieve_months.run(batch_id=number, at=AT))
-    print(f"# computed again for approval: {computed:.2f} s", flush=True)
+    back, _ = timed(
+        lambda: relieve_months.run(batch_id=number, at=AT, progress=Tenths("taking back")), "taken back"
+    )
     return granted, back, floor, points
+
+
+def simulated() -> Iterable[dict[str, object]]:
+    """Yield the seconds of simulating three months beside only reading them."""
+    variant = relieve_months.variant_of(name="storm", codes=["storm"])
+    best, floors = [], []
+    for _ in range(int(os.environ.get("THAPSANG_BENCH_TIMES", "2"))):
+        seconds, (found,) = timed(
+            lambda: relieve_months.simulate(variants=[variant], months=MONTHS), "simulated"
+        )
+        best.append(seconds)
+        floors.append(timed(read_floor, "floor of reading")[1])
+    assert found["customers"] > POINTS // 2
+    yield {
+        "name": f"relief: simulated, {found['bills']:,} bills of 3 months, {found['customers']:,} reached",
+        "value": round(min(best), 2), "unit": "s", "floor": round(min(floors), 2),
+        "ratio": round(min(floors) / min(best), 3),
+    }  # fmt: skip
+
+
+def applied() -> Iterable[dict[str, object]]:
+    """Yield the seconds of granting one month and taking it back, each beside the bare COPY of its rows."""
+    granted, back, floor, points = apply_and_back()
+    for what, seconds in (("granted to", granted), ("taken back from", back)):
+        yield {
+            "name": f"relief: {what} {points:,} billed customers, bills, ledger, credit and grants committed",
+            "value": round(seconds, 2), "unit": "s", "floor": round(floor, 2), "ratio": round(floor / seconds, 3),
+        }  # fmt: skip
 
 
 def run() -> Iterable[dict[str, object]]:
     """Yield the seconds of simulating three months, and of granting and taking back one, each beside its floor."""
+    half = os.environ.get("THAPSANG_BENCH_RELIEF", "")
     with running(embedded_place()) if is_embedded() else nullcontext(), database():
         os.environ["DATABASE_URL"] = url()  # the helpers find the bench's own database
-        fill(POINTS)
-        billed_months()
+        timed(lambda: fill(POINTS), f"{POINTS:,} points made")
+        timed(lambda: billed_months(copies=half != "apply"), "October billed, other months copied")
         programme()
-        variant = relieve_months.variant_of(name="storm", codes=["storm"])
-        best, floors = [], []
-        for _ in range(int(os.environ.get("THAPSANG_BENCH_TIMES", "2"))):
-            seconds, (found,) = timed(lambda: relieve_months.simulate(variants=[variant], months=MONTHS))
-            best.append(seconds)
-            floors.append(read_floor())
-        assert found["customers"] > POINTS // 2
-        yield {
-            "name": f"relief: simulated, {found['bills']:,} bills of 3 months, {found['customers']:,} reached",
-            "value": round(min(best), 2), "unit": "s", "floor": round(min(floors), 2),
-            "ratio": round(min(floors) / min(best), 3),
-        }  # fmt: skip
-        if os.environ.get("THAPSANG_BENCH_RELIEF") == "simulate":
-            return
-        granted, back, floor, points = apply_and_back()
-        for what, seconds in (("granted to", granted), ("taken back from", back)):
-            yield {
-                "name": f"relief: {what} {points:,} billed customers, bills, ledger, credit and grants committed",
-                "value": round(seconds, 2), "unit": "s", "floor": round(floor, 2), "ratio": round(floor / seconds, 3),
-            }  # fmt: skip
+        if half != "apply":
+            yield from simulated()
+        if half != "simulate":
+            yield from applied()
