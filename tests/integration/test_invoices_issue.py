@@ -17,6 +17,7 @@ from tests.factories.invoices import OCTOBER, one, rows
 from thapsang.domain.invoices import operations, queries
 from thapsang.engines.einvoice import validate, verify
 from thapsang.journeys import issue_invoices
+from thapsang.journeys.issue_invoices import worker
 from thapsang.kit.files import operations as files
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -134,6 +135,10 @@ def test_no_number_is_taken_without_a_key_that_may_sign() -> None:
         "UPDATE invoices_series SET next_number = next_number + 1",
         "UPDATE invoices_series SET next_number = next_number - 1",
         "DELETE FROM invoices_series",
+        "DELETE FROM invoices_pack",
+        "UPDATE invoices_pack SET id = id + 1000",
+        "UPDATE invoices_invoice SET message_id = 999999",
+        "UPDATE invoices_invoice SET look_up_code = 'U' || substr(look_up_code, 2)",
     ],
 )
 def test_the_database_refuses_what_would_make_a_hole_or_change_an_invoice(statement: str) -> None:
@@ -161,6 +166,39 @@ def test_an_invoice_of_other_amounts_than_its_bill_is_refused() -> None:
         with connection.cursor() as cursor:
             cursor.execute(take)
             cursor.execute(copied.format(change=""))
+
+
+def test_an_invoice_is_not_signed_into_a_pack_that_does_not_exist(monkeypatch: pytest.MonkeyPatch) -> None:
+    made.billed(books=1, points=3)
+
+    def broken(*_: Any) -> None:
+        raise RuntimeError("the token is gone")
+
+    monkeypatch.setattr(worker, "_sign", broken)
+    with pytest.raises(issue_invoices.IssueFailedError, match="the token is gone"):
+        issue()
+    sign = (
+        "UPDATE invoices_invoice SET status = 'signed', steps = steps + 1, signed_at = now(), position = 0, size = 1, "
+        "sha256 = decode(repeat('00', 32), 'hex'), pack_id = 4711"
+    )
+    with pytest.raises(IntegrityError, match="pack does not exist"), transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(sign)
+    monkeypatch.undo()
+    issue()
+    assert rows("SELECT DISTINCT status FROM invoices_invoice") == [("signed",)]
+
+
+def test_a_message_that_invoices_name_stays() -> None:
+    made.billed(books=1, points=3)
+    issue()
+    with transaction.atomic():
+        count = operations.make_message(code="VTEST", most=10, at=world.AT)
+    assert count == 2
+    for statement in ("DELETE FROM invoices_message", "UPDATE invoices_message SET id = id + 1"):
+        with pytest.raises(IntegrityError, match="invoices name it"), transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute(statement)
 
 
 def test_days_do_not_go_back_within_a_series() -> None:

@@ -154,7 +154,7 @@ class Invoice(models.Model):
 
     id = models.BigIntegerField(primary_key=True)
     """Bill number × 10 + copy."""
-    # No row-by-row foreign keys: a statement trigger proves series, bill, customer and amounts at once.
+    # No row-by-row foreign keys: statement triggers prove series, bill, customer, amounts, pack and message.
     series = models.ForeignKey(
         Series, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
     )
@@ -169,7 +169,7 @@ class Invoice(models.Model):
     net = models.BigIntegerField()
     vat = models.BigIntegerField()
     total = models.BigIntegerField()
-    look_up_code = models.CharField(max_length=12, unique=True)
+    look_up_code = models.CharField(max_length=12)
     """Sixty random bits; whoever holds it may see the invoice."""
     status = models.CharField(max_length=10, default="numbered")
     """numbered → signed → sent → accepted | rejected | unanswered (→ accepted | rejected)."""
@@ -184,12 +184,14 @@ class Invoice(models.Model):
     signed_at = models.DateTimeField(null=True)
     sha256 = models.BinaryField(max_length=32, null=True)
     """Of the signed file."""
-    pack = models.ForeignKey(Pack, on_delete=models.PROTECT, related_name="+", null=True, db_index=False)
+    pack = models.ForeignKey(
+        Pack, on_delete=models.PROTECT, related_name="+", null=True, db_index=False, db_constraint=False
+    )
     position = models.BigIntegerField(null=True)
     """Where the file begins in the pack, in bytes."""
     size = models.IntegerField(null=True)
     message = models.ForeignKey(
-        Message, on_delete=models.PROTECT, related_name="+", null=True, db_index=False
+        Message, on_delete=models.PROTECT, related_name="+", null=True, db_index=False, db_constraint=False
     )
     authority_code = models.CharField(max_length=34, default="")
     """MCCQT."""
@@ -198,6 +200,8 @@ class Invoice(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["series", "number"], name="invoice_number_once"),
+            # Not `unique=True`: that makes a second index, for LIKE, and nobody asks for a part of a code.
+            models.UniqueConstraint(fields=["look_up_code"], name="invoice_look_up_code_once"),
             models.CheckConstraint(condition=Q(number__gte=1), name="invoice_number_positive"),
             models.CheckConstraint(
                 condition=Q(relation__isnull=True, relates_to__isnull=True)

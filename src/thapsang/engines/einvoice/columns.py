@@ -7,11 +7,13 @@ It writes what a month's bills need: one VAT rate an invoice, goods and discount
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from thapsang.engines.einvoice.errors import InvoiceError
 from thapsang.engines.einvoice.model import LAYOUT, Related, Seller
-from thapsang.engines.einvoice.words import in_words
+from thapsang.engines.einvoice.words import in_words_each
 from thapsang.engines.einvoice.writing import Draft, related_element, seller_element
 
 LINES = ("invoice", "line_no", "name", "unit", "quantity", "price", "amount", "discount", "vat_rate")
@@ -45,11 +47,10 @@ def drafts(
     Raises InvoiceError when lines are missing or do not sum to the net amount.
     """
     body = _bodies(_escape(lines, ["name", "unit"]))
-    rows = _escape(invoices, ["name", "address", "tax_code", "customer_code", "id_number", *extras]).join(
-        body, on="invoice", how="left", maintain_order="left"
-    )
+    rows = _escape(invoices, ["name", "address", "tax_code", "customer_code", "id_number", *extras])
+    rows = _with_bodies(rows, body)
     _demand_sums(rows)
-    names = [in_words(total) for total in rows["total"]]
+    names = in_words_each(rows["total"].to_list())
     relations = (
         [related_element(related[n]) if n in related else "" for n in rows["number"]] if related else ""
     )
@@ -73,8 +74,8 @@ def drafts(
         ).alias("text")
     )["text"]  # fmt: skip
     return [
-        Draft(f"{identity}{number}", text.encode())
-        for number, text in zip(rows["number"].to_list(), texts.to_list(), strict=True)
+        Draft(f"{identity}{number}", text)
+        for number, text in zip(rows["number"].to_list(), texts.cast(pl.Binary).to_list(), strict=True)
     ]
 
 
@@ -130,11 +131,28 @@ def _bodies(lines: pl.DataFrame) -> pl.DataFrame:
         pl.lit("</ThTien><TSuat>"), "vat_rate", pl.lit("</TSuat></HHDVu>"),
     )  # fmt: skip
     signed = pl.when("discount").then(-pl.col("amount")).otherwise("amount")
-    return (
-        lines.select("invoice", body=text, signed=signed)
-        .group_by("invoice", maintain_order=True)
-        .agg(pl.col("body").str.join(""), pl.col("signed").sum())
-    )
+    return _joined(lines.select("invoice", body=text, signed=signed))
+
+
+def _joined(lines: pl.DataFrame) -> pl.DataFrame:
+    """Return one row an invoice: the texts of its lines, which stand one behind the other, and their sum."""
+    if lines.is_empty():
+        return lines
+    runs = lines["invoice"].rle().struct.unnest()
+    ends = runs["len"].cum_sum().to_numpy()
+    texts = lines["body"].to_arrow().cast(pa.large_string())
+    _, offsets, letters = texts.buffers()
+    bounds = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    taken = bounds[np.append(0, ends)]
+    bodies = pa.LargeStringArray.from_buffers(len(ends), pa.py_buffer(taken), letters)
+    sums = np.add.reduceat(lines["signed"].to_numpy(), np.append(0, ends[:-1]))
+    return pl.DataFrame({"invoice": runs["value"], "body": pl.Series(bodies), "signed": sums})
+
+
+def _with_bodies(rows: pl.DataFrame, bodies: pl.DataFrame) -> pl.DataFrame:
+    if rows["invoice"].equals(bodies["invoice"]):
+        return rows.hstack(bodies.drop("invoice"))
+    return rows.join(bodies, on="invoice", how="left", maintain_order="left")
 
 
 def _demand_sums(rows: pl.DataFrame) -> None:

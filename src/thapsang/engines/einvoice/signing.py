@@ -6,13 +6,14 @@ canonical form already (writing.py), so signing is two digests and one RSA opera
 
 from __future__ import annotations
 
-import hashlib
 from base64 import b64encode
+from binascii import b2a_base64
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from datetime import datetime
 from functools import lru_cache
+from hashlib import sha256
 from itertools import islice
 from multiprocessing import get_context
 from typing import NamedTuple
@@ -28,31 +29,45 @@ RSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
 SHA256 = "http://www.w3.org/2001/04/xmlenc#sha256"
 
 _REFERENCE = (
-    '<ds:Reference URI="#%s"><ds:Transforms><ds:Transform Algorithm="' + EXCLUSIVE + '"></ds:Transform>'
-    '</ds:Transforms><ds:DigestMethod Algorithm="' + SHA256 + '"></ds:DigestMethod>'
-    "<ds:DigestValue>%s</ds:DigestValue></ds:Reference>"
+    b'<ds:Reference URI="#%b"><ds:Transforms><ds:Transform Algorithm="'
+    + EXCLUSIVE.encode()
+    + b'"></ds:Transform>'
+    b'</ds:Transforms><ds:DigestMethod Algorithm="' + SHA256.encode() + b'"></ds:DigestMethod>'
+    b"<ds:DigestValue>%b</ds:DigestValue></ds:Reference>"
 )
 _SIGNED_INFO = (
-    '><ds:CanonicalizationMethod Algorithm="' + EXCLUSIVE + '"></ds:CanonicalizationMethod>'
-    '<ds:SignatureMethod Algorithm="' + RSA_SHA256 + '"></ds:SignatureMethod>'
+    b'><ds:CanonicalizationMethod Algorithm="' + EXCLUSIVE.encode() + b'"></ds:CanonicalizationMethod>'
+    b'<ds:SignatureMethod Algorithm="' + RSA_SHA256.encode() + b'"></ds:SignatureMethod>'
+    + _REFERENCE + _REFERENCE.replace(b"#%b", b"#%b-time") + b"</ds:SignedInfo>"
+)  # fmt: skip
+_HELD = (
+    b' Id="%b-time"><ds:SignatureProperties><ds:SignatureProperty Target="#%b-sig">'
+    b'<xades:SigningTime xmlns:xades="' + XADES.encode() + b'">%b</xades:SigningTime></ds:SignatureProperty>'
+    b"</ds:SignatureProperties></ds:Object>"
 )
-_NAMESPACE = f' xmlns:ds="{DS}"'
+_NAMESPACE = b' xmlns:ds="' + DS.encode() + b'"'
+_INFO_HEAD, _HELD_HEAD = b"<ds:SignedInfo" + _NAMESPACE, b"<ds:Object" + _NAMESPACE
+_SIGNATURE = (
+    b"<ds:Signature" + _NAMESPACE + b' Id="%b-sig"><ds:SignedInfo%b<ds:SignatureValue>%b</ds:SignatureValue>'
+    b"%b<ds:Object%b</ds:Signature>"
+)
 
 
 class _Unsigned(NamedTuple):
     """A draft with all of its signature but the value."""
 
     draft: Draft
-    info: str
+    id: bytes
+    info: bytes
     """SignedInfo from the end of its name, which is written with the namespace when signed and without in place."""
-    held: str
+    held: bytes
     """The ds:Object in the same way."""
 
 
 def signature(draft: Draft, signer: Signer, *, at: datetime) -> bytes:
     """Return the ds:Signature element of a draft, in canonical form; `at` (with a zone) is the signing time."""
     unsigned = _unsigned(draft, _moment(at))
-    return _element(unsigned, signer.sign(_to_sign(unsigned)), _key_info(signer.certificate))
+    return _element(unsigned, signer.sign(_INFO_HEAD + unsigned.info), _key_info(signer.certificate))
 
 
 def sign(invoice: Invoice | Draft, signer: Signer, *, at: datetime) -> bytes:
@@ -72,7 +87,7 @@ def sign_batch(invoices: Sequence[Invoice | Draft], signer: Signer, *, at: datet
     """
     moment, key_info = _moment(at), _key_info(signer.certificate)
     unsigned = [_unsigned(_as_draft(invoice), moment) for invoice in invoices]
-    values = [signer.sign(_to_sign(one)) for one in unsigned]
+    values = [signer.sign(_INFO_HEAD + one.info) for one in unsigned]
     return [
         bare(one.draft, _element(one, value, key_info)) for one, value in zip(unsigned, values, strict=True)
     ]
@@ -82,30 +97,16 @@ def _as_draft(invoice: Invoice | Draft) -> Draft:
     return invoice if isinstance(invoice, Draft) else draft(invoice)
 
 
-def _unsigned(draft: Draft, moment: str) -> _Unsigned:
-    held = (
-        f' Id="{draft.id}-time"><ds:SignatureProperties><ds:SignatureProperty Target="#{draft.id}-sig">'
-        f'<xades:SigningTime xmlns:xades="{XADES}">{moment}</xades:SigningTime></ds:SignatureProperty>'
-        "</ds:SignatureProperties></ds:Object>"
-    )
-    digests = _digest(draft.body), _digest(f"<ds:Object{_NAMESPACE}{held}".encode())
-    return _Unsigned(
-        draft,
-        f"{_SIGNED_INFO}{_REFERENCE % (draft.id, digests[0])}{_REFERENCE % (f'{draft.id}-time', digests[1])}"
-        "</ds:SignedInfo>",
-        held,
-    )
+def _unsigned(draft: Draft, moment: bytes) -> _Unsigned:
+    name = draft.id.encode()
+    held = _HELD % (name, name, moment)
+    info = _SIGNED_INFO % (name, _digest(draft.body), name, _digest(_HELD_HEAD + held))
+    return _Unsigned(draft, name, info, held)
 
 
-def _to_sign(unsigned: _Unsigned) -> bytes:
-    return f"<ds:SignedInfo{_NAMESPACE}{unsigned.info}".encode()
-
-
-def _element(unsigned: _Unsigned, value: bytes, key_info: str) -> bytes:
-    return (
-        f'<ds:Signature{_NAMESPACE} Id="{unsigned.draft.id}-sig"><ds:SignedInfo{unsigned.info}<ds:SignatureValue>'
-        f"{b64encode(value).decode()}</ds:SignatureValue>{key_info}<ds:Object{unsigned.held}</ds:Signature>"
-    ).encode()
+def _element(unsigned: _Unsigned, value: bytes, key_info: bytes) -> bytes:
+    _, name, info, held = unsigned
+    return _SIGNATURE % (name, info, b2a_base64(value, newline=False), key_info, held)
 
 
 def sign_many(
@@ -156,20 +157,20 @@ def _sign_chunk(invoices: list[Invoice | Draft], at: datetime) -> list[bytes]:
     return sign_batch(invoices, _opened[0], at=at)
 
 
-def _digest(data: bytes) -> str:
-    return b64encode(hashlib.sha256(data).digest()).decode()
+def _digest(data: bytes) -> bytes:
+    return b2a_base64(sha256(data).digest(), newline=False)
 
 
-def _moment(at: datetime) -> str:
+def _moment(at: datetime) -> bytes:
     if at.tzinfo is None:
         raise ValueError("a signing time needs its time zone.")
-    return at.isoformat(timespec="seconds")
+    return at.isoformat(timespec="seconds").encode()
 
 
 @lru_cache(maxsize=16)
-def _key_info(certificate: bytes) -> str:
+def _key_info(certificate: bytes) -> bytes:
     subject = escape(certificate_facts(certificate).subject)
     return (
         f"<ds:KeyInfo><ds:X509Data><ds:X509SubjectName>{subject}</ds:X509SubjectName><ds:X509Certificate>"
         f"{b64encode(certificate).decode()}</ds:X509Certificate></ds:X509Data></ds:KeyInfo>"
-    )
+    ).encode()

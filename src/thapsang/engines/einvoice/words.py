@@ -7,6 +7,7 @@ one hundred after a higher group begins with "không trăm" (1.010 is "một ngh
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from num2words import num2words
@@ -31,6 +32,15 @@ def in_words(amount: int) -> str:
     return f"{said[0].upper()}{said[1:]} đồng"
 
 
+def in_words_each(amounts: Sequence[int]) -> list[str]:
+    """Return what `in_words` says of each amount, at a fraction of its cost for many."""
+    tails = _tails()
+    return [
+        _head(amount // 1000) + tails[amount % 1000] if 1000 <= amount < _LIMIT else in_words(amount)
+        for amount in amounts
+    ]
+
+
 def same_words(one: str, other: str) -> bool:
     """Tell whether two texts say the same amount, whichever of the usual spellings each uses."""
     return _plain(one) == _plain(other)
@@ -40,6 +50,18 @@ def same_words(one: str, other: str) -> bool:
 def _thousands(number: int) -> str:
     """Say a number of whole thousands."""
     return _below_limit(number * 1000)
+
+
+@lru_cache(maxsize=32_768)
+def _head(thousands: int) -> str:
+    said = _thousands(thousands)
+    return f"{said[0].upper()}{said[1:]}"
+
+
+@lru_cache(maxsize=1)
+def _tails() -> tuple[str, ...]:
+    """How an amount of more than a thousand ends, by its last three digits."""
+    return tuple(f" {_spoken()[rest + 1000]} đồng" if rest else " đồng" for rest in range(1000))
 
 
 def _ended(thousands: str, rest: int) -> str:

@@ -9,9 +9,9 @@ or canonicalised while signing. tests/unit/test_einvoice_writing.py holds this f
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
+from typing import NamedTuple
 
 from thapsang.engines.einvoice.checking import check
 from thapsang.engines.einvoice.errors import InvoiceError
@@ -34,8 +34,7 @@ _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#xD;"}
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """An invoice ready to be signed: the Id of its DLHDon and that element's canonical bytes."""
 
     id: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -32,6 +33,11 @@ class Material:
 
     bills: pl.DataFrame
     lines: pl.DataFrame
+
+    @cached_property
+    def hindered(self) -> list[dict[str, Any]]:
+        """Why some of the bills cannot have an invoice yet: looked for once, before numbers are taken."""
+        return hindered(self.bills)
 
 
 def read(link: Connection, *, period: date, book_ids: list[int]) -> Material | None:

@@ -30,7 +30,7 @@ from thapsang.domain.invoices.bulk.claims import (
 )
 from thapsang.engines.einvoice import Draft, sign_batch
 from thapsang.journeys.issue_invoices.job import Job
-from thapsang.journeys.issue_invoices.material import Material, hindered, read
+from thapsang.journeys.issue_invoices.material import Material, read
 from thapsang.journeys.issue_invoices.packing import Packed, pack
 from thapsang.journeys.issue_invoices.shaping import Shaper, reason, relation
 from thapsang.kit.bulk.claiming import Links, Queue, open_links, work_through
@@ -45,6 +45,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 _CHUNK = 100
 """Invoices written, then signed, at a time: small enough for the processor's caches (docs/adr/0017)."""
+_FOLLOWS_NONE = [
+    pl.lit(None, pl.Int64).alias("relates_to_id"), pl.lit(None, pl.Int16).alias("relation"),
+    pl.lit("").alias("reason"), pl.lit(0, pl.Int64).alias("copy"),
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -125,7 +129,7 @@ def _number(desk: Desk, claimed: list[ClaimedBook], material: Material) -> None:
     have = numbering.invoiced(desk.read, low=low, high=high)
     missing = bills.join(have.select("bill_id"), on="bill_id", how="anti", maintain_order="left")
     missing = missing.filter(~pl.col("cancelled"))
-    found = hindered(missing)
+    found = _among(material.hindered, missing)
     _note_obstacles(desk, claimed, missing, found)
     missing = missing.filter(~pl.col("bill_id").is_in([row["bill_id"] for row in found]))
     plain = missing.filter(pl.col("link").is_null())
@@ -144,6 +148,14 @@ def _number_later(desk: Desk, later: pl.DataFrame, low: int, high: int) -> None:
         later = later.filter(waiting)
 
 
+def _among(found: list[dict[str, Any]], rows: pl.DataFrame) -> list[dict[str, Any]]:
+    """Return what was found of some bills."""
+    if not found:
+        return []
+    wanted = set(rows["bill_id"].to_list())
+    return [one for one in found if one["bill_id"] in wanted]
+
+
 def _note_obstacles(
     desk: Desk, claimed: list[ClaimedBook], rows: pl.DataFrame, found: list[dict[str, Any]]
 ) -> None:
@@ -158,10 +170,19 @@ def _take(desk: Desk, bills: pl.DataFrame, *, relates: pl.DataFrame | None) -> N
     """Give bills their numbers. `relates`: newest invoice of earlier bills, for those that follow one."""
     if bills.is_empty():
         return
+    rows = _following(desk, bills, relates) if relates is not None else bills.with_columns(_FOLLOWS_NONE)
+    numbering.clear_obstacles(desk.write, bills=rows["bill_id"].to_list())
+    numbering.number_bills(
+        desk.write, series_id=desk.job.series_id, issued_on=desk.job.issued_on, at=desk.job.at, bills=rows
+    )
+
+
+def _following(desk: Desk, bills: pl.DataFrame, relates: pl.DataFrame) -> pl.DataFrame:
+    """Say of bills that follow others which invoice each relates to, how, and why."""
     policy, links, of = desk.shaper.policy, bills["link"].to_list(), bills["of_bill_id"].to_list()
-    earlier = dict(relates.select("bill_id", "id").iter_rows()) if relates is not None else {}
+    earlier = dict(relates.select("bill_id", "id").iter_rows())
     targets = [earlier.get(number) if number else None for number in of]
-    rows = bills.with_columns(
+    return bills.with_columns(
         pl.Series("relates_to_id", targets, dtype=pl.Int64),
         pl.Series("relation", [relation(link) if t else None for link, t in zip(links, targets, strict=True)],
                   dtype=pl.Int16),
@@ -169,10 +190,6 @@ def _take(desk: Desk, bills: pl.DataFrame, *, relates: pl.DataFrame | None) -> N
                              for link, o, t in zip(links, of, targets, strict=True)], dtype=pl.String),
         copy=pl.lit(0, pl.Int64),
     )  # fmt: skip
-    numbering.clear_obstacles(desk.write, bills=rows["bill_id"].to_list())
-    numbering.number_bills(
-        desk.write, series_id=desk.job.series_id, issued_on=desk.job.issued_on, at=desk.job.at, bills=rows
-    )
 
 
 def _sign(desk: Desk, claimed: list[ClaimedBook], material: Material | None) -> None:
@@ -217,7 +234,7 @@ def _written(desk: Desk, claimed: list[ClaimedBook], material: Material) -> list
     rows = rows.filter(pl.col("book_id").is_in([book.book_id for book in claimed]))
     found = []
     for of_series in rows.partition_by("series_id", maintain_order=True):
-        good, drafts, refused = _drafts(desk, of_series, material.lines)
+        good, drafts, refused = _drafts(desk, of_series, material)
         places = good.select("book_id").with_row_index("place")
         for (book_id,), part in places.group_by("book_id", maintain_order=True):
             mine = part["place"].to_list()
@@ -229,7 +246,7 @@ def _written(desk: Desk, claimed: list[ClaimedBook], material: Material) -> list
 def _numbered_rows(desk: Desk, material: Material) -> pl.DataFrame:
     bills = material.bills
     low, high = int(bills["bill_id"].min()), int(bills["bill_id"].max())  # type: ignore[arg-type]
-    unsigned = signing.unsigned(desk.write, low=low, high=high).drop("total")
+    unsigned = signing.unsigned(desk.read, low=low, high=high)
     return bills.join(unsigned, on="bill_id", how="inner", maintain_order="left")
 
 
@@ -243,13 +260,14 @@ def _signed(drafts: list[Draft], at: datetime) -> list[bytes]:
 
 
 def _drafts(
-    desk: Desk, rows: pl.DataFrame, lines: pl.DataFrame
+    desk: Desk, rows: pl.DataFrame, material: Material
 ) -> tuple[pl.DataFrame, list[Draft], list[tuple[int, str]]]:
     """Write the invoices of rows; those whose data went wrong since they were numbered are named and left numbered."""
     bad = {
         found["bill_id"]: f"{found['element']}: {found['problem']} {found['remedy']}"
-        for found in hindered(rows)
+        for found in _among(material.hindered, rows)
     }
+    lines = material.lines
     if not bad:
         return rows, desk.shaper.drafts(rows, lines), []
     wrong = pl.col("bill_id").is_in(list(bad))

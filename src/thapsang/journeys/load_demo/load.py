@@ -54,7 +54,7 @@ _TABLES = (
 )
 _APART = ("customers_supplyagreement", "metering_installation")
 """Tables whose triggers keep rows of one point apart."""
-_WIPED = r"^(network|ledger|customers|metering|billing|payments)_"
+_WIPED = r"^(network|ledger|customers|metering|billing|payments|invoices)_"
 _DEPENDENTS = """
 WITH RECURSIVE emptied(id) AS (
     SELECT unnest(ARRAY[{tables}]::regclass[])

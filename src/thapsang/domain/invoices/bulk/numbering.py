@@ -73,7 +73,7 @@ def number_bills(
     link.execute("SELECT set_config('thapsang.at', %s, true)", [at.isoformat()])
     first = take_numbers(link, series_id=series_id, count=bills.height, issued_on=issued_on)
     rows = bills.select(*TO_NUMBER).with_columns(
-        codes, pl.Series("number", range(first, first + bills.height), pl.Int32),
+        codes, pl.int_range(first, first + bills.height, dtype=pl.Int32, eager=True).alias("number"),
         id=pl.col("bill_id") * 10 + pl.col("copy"), series_id=pl.lit(series_id, pl.Int64),
         issued_on=pl.lit(issued_on), status=pl.lit("numbered"), steps=pl.lit(1, pl.Int16),
         relation=pl.col("relation").cast(pl.Int16), authority_code=pl.lit(""), rejection=pl.lit(""),

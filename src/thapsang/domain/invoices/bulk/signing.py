@@ -15,26 +15,35 @@ if TYPE_CHECKING:
     from adbc_driver_manager.dbapi import Connection
 
 _UNSIGNED = """
-SELECT i.id, i.bill_id, i.number, i.issued_on, i.look_up_code, i.total, i.relation, i.reason, i.series_id,
-       m.form, m.code AS series,
-       o.number AS related_number, o.issued_on AS related_on, s.form AS related_form, s.code AS related_series
-FROM invoices_invoice i JOIN invoices_series m ON m.id = i.series_id
-LEFT JOIN invoices_invoice o ON o.id = i.relates_to_id
-LEFT JOIN invoices_series s ON s.id = o.series_id
-WHERE i.status = 'numbered' AND i.id BETWEEN {low} AND {high} ORDER BY i.id
+SELECT i.id, i.bill_id, i.number, i.issued_on, i.look_up_code, i.relation, i.reason, i.relates_to_id, i.series_id
+FROM invoices_invoice i WHERE i.status = 'numbered' AND i.id BETWEEN {low} AND {high} ORDER BY i.id
 """
-_SCHEMA = {
-    "id": pl.Int64, "bill_id": pl.Int64, "number": pl.Int32, "issued_on": pl.Date, "look_up_code": pl.String,
-    "total": pl.Int64, "relation": pl.Int16, "reason": pl.String, "series_id": pl.Int64,
-    "form": pl.String, "series": pl.String,
-    "related_number": pl.Int32, "related_on": pl.Date, "related_form": pl.String, "related_series": pl.String,
+_SERIES = "SELECT id AS series_id, form, code AS series FROM invoices_series"
+_RELATED = """
+SELECT o.id AS relates_to_id, o.number AS related_number, o.issued_on AS related_on, s.form AS related_form,
+       s.code AS related_series
+FROM invoices_invoice o JOIN invoices_series s ON s.id = o.series_id WHERE o.id = ANY('{{{ids}}}'::bigint[])
+"""
+_RELATED_SCHEMA = {
+    "relates_to_id": pl.Int64, "related_number": pl.Int32, "related_on": pl.Date, "related_form": pl.String,
+    "related_series": pl.String,
 }  # fmt: skip
 
 
-def unsigned(link: Connection | psycopg.Connection[Any], *, low: int, high: int) -> pl.DataFrame:
-    """Return numbered, unsigned invoices of bills from `low` to `high` (bill numbers), in order of bill."""
-    query = _UNSIGNED.format(low=low * 10, high=high * 10 + 9)
-    return pl.DataFrame(fetch(link, query), schema=_SCHEMA)
+def unsigned(link: Connection, *, low: int, high: int) -> pl.DataFrame:
+    """Return numbered, unsigned invoices of bills from `low` to `high` (bill numbers), in order of bill.
+
+    Columns: id, bill_id, number, issued_on, look_up_code, relation, reason, relates_to_id, series_id, form, series,
+    and of the invoice it relates to related_number, related_on, related_form, related_series.
+    """
+    rows = pl.DataFrame(fetch(link, _UNSIGNED.format(low=low * 10, high=high * 10 + 9)))
+    rows = rows.join(pl.DataFrame(fetch(link, _SERIES)), on="series_id", how="left", maintain_order="left")
+    ids = rows["relates_to_id"].drop_nulls().unique().to_list()
+    if not ids:
+        missing = [pl.lit(None, kind).alias(name) for name, kind in _RELATED_SCHEMA.items()]
+        return rows.with_columns(missing)
+    related = pl.DataFrame(fetch(link, _RELATED.format(ids=",".join(map(str, ids)))))
+    return rows.join(related, on="relates_to_id", how="left", maintain_order="left")
 
 
 @dataclass(frozen=True)
