@@ -90,10 +90,10 @@ def test_penalties_of_odd_fields_are_counted_as_written() -> None:
 def test_bits_are_the_pixels() -> None:
     codes = draw(["x" * 60, "y" * 60])
     pixels, side = codes.pixels(), codes.side
-    for number, told in enumerate(codes.hexadecimal()):
-        digits = len(told) // side
+    for number, bitmap in enumerate(codes.bitmaps()):
+        wide = len(bitmap) // side
         for y in range(side):
-            row = f"{int(told[y * digits : (y + 1) * digits], 16):0{digits * 4}b}"[:side]
+            row = "".join(f"{byte:08b}" for byte in bitmap[y * wide : (y + 1) * wide])[:side]
             at = (number * side + y) * side
             assert row == "".join("1" if pixel else "0" for pixel in pixels[at : at + side])
 

@@ -53,13 +53,11 @@ class Codes:
         around = ((0, 0), (QUIET, QUIET), (QUIET, QUIET))
         return bytes(((1 - np.pad(self.modules, around)) * 255).astype(np.uint8).tobytes())
 
-    def hexadecimal(self) -> list[str]:
-        """Return each code as hexadecimal digits, a bit a pixel, 1 light, rows filled up to whole bytes."""
+    def bitmaps(self) -> list[bytes]:
+        """Return each code as an image's bytes: a bit a pixel, 1 light, rows filled up to whole bytes."""
         bits = np.ones((len(self.modules), self.side, self.side), np.uint8)
         bits[:, QUIET:-QUIET, QUIET:-QUIET] = 1 - self.modules
-        rows = np.packbits(bits, axis=2)
-        told, long = rows.tobytes().hex(), 2 * rows.shape[1] * rows.shape[2]
-        return [told[at : at + long] for at in range(0, len(told), long)]
+        return [rows.tobytes() for rows in np.packbits(bits, axis=2)]
 
 
 def draw(texts: Sequence[str], *, mask: int | None = None) -> Codes:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -27,9 +29,28 @@ ENGLISH_MONTHS = (
 )
 
 
+_settled: ContextVar[str | None] = ContextVar("settled", default=None)
+
+
+@contextmanager
+def in_language(language: str) -> Iterator[None]:
+    """Write in one language, whatever the reader's: a thousand bills need not ask for it at every word."""
+    before = _settled.set(language)
+    try:
+        with translation.override(language):
+            yield
+    finally:
+        _settled.reset(before)
+
+
+def language() -> str | None:
+    """Return the language written in now."""
+    return _settled.get() or get_language()
+
+
 def gettext(message: str) -> str:
     """As Django's; a page says the same sentences again and again, so each is looked up once a language."""
-    return _said(get_language(), message)
+    return _said(language(), message)
 
 
 @functools.lru_cache(maxsize=2048)
@@ -38,7 +59,7 @@ def _said(_language: str | None, message: str) -> str:
 
 
 def _english() -> bool:
-    return (get_language() or "vi").startswith("en")
+    return (language() or "vi").startswith("en")
 
 
 def number(value: int) -> str:
@@ -59,6 +80,7 @@ def kwh(value: int) -> str:
     return f"{number(value)}{NARROW}kWh"
 
 
+@functools.lru_cache(maxsize=4096)
 def day(value: date) -> str:
     """05/10/2026, in both languages."""
     return f"{value:%d/%m/%Y}"
@@ -107,6 +129,11 @@ def households(quarters: int) -> str:
 
 def category(name: str) -> str:
     """Tariff category in words."""
+    return _category(language(), name)
+
+
+@functools.lru_cache(maxsize=100)
+def _category(_language: str | None, name: str) -> str:
     return {
         "residential": gettext("Sinh hoạt"),
         "residential-prepaid": gettext("Sinh hoạt, công tơ thẻ trả trước"),

@@ -9,13 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from textwrap import wrap
 from typing import Any
 
-from django.utils.translation import get_language, gettext
-
 from thapsang.interfaces.shared import bill_words, words
+from thapsang.interfaces.shared.bill_pdf.letters import printable
 from thapsang.interfaces.shared.charts import MonthBar
+from thapsang.interfaces.shared.words import gettext
 
 TOP, FACTS = 4, 10
 """Rows where the heading and the facts begin."""
@@ -33,7 +32,7 @@ Placed = tuple[str, int, Mapping[str, Any]]
 """A piece of the template, its row, and the values of its fields."""
 Page = list[Placed]
 Code = Mapping[str, Any]
-"""A QR code: `side`, and `code`, its pixels as who draws it takes them."""
+"""A QR code: `side`, and `pixels` as who draws it takes them."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,10 @@ def pages(bill: PrintedBill, code: Code | None) -> list[Page]:
         made.append(page := [])
         end = TOP + 1
     page += _sums(bill, end)
-    notes = [_under_chart(bill.bars), *[f"{_mark(number)} {text}" for text, number in laws.items()]]
+    notes = [
+        _under_chart(bill.bars),
+        *[f"{_mark(number)} {printable(text)}" for text, number in laws.items()],
+    ]
     row = end + len(bill.sums) + 4
     if row + CHART + len(notes) > LAST:
         made.append(page := [])
@@ -98,7 +100,7 @@ def shared(bill: PrintedBill, look: Mapping[str, str]) -> dict[str, Any]:
         "language": bill.language,
         "bank": bill.bank,
         "account": bill.account,
-        "words": dict(_words(get_language() or "vi")) | {"heading": title},
+        "words": dict(_words(words.language() or "vi")) | {"heading": title},
     }
 
 
@@ -120,15 +122,13 @@ def _top(bill: PrintedBill, code: Code | None) -> tuple[Page, int]:
     """Return the head of a bill, and the row that is free below it."""
     labels, values = list[str](), list[str]()
     for label, value in bill.facts:
-        parts = [value] if len(value) <= _FACT_LETTERS else wrap(value, _FACT_LETTERS) or [""]
+        parts = _wrapped(printable(value), _FACT_LETTERS)
         values += parts
         labels += [label, *[""] * (len(parts) - 1)]
     told = bill.used.split("\n") if bill.used else []
     if bill.estimated:
-        told.append(_estimated(get_language() or "vi"))
-    told = [
-        part for text in told for part in ([text] if len(text) < _WIDE_LETTERS else wrap(text, _WIDE_LETTERS))
-    ]
+        told.append(_estimated(words.language() or "vi"))
+    told = [part for text in told for part in _wrapped(text, _WIDE_LETTERS)]
     lower = max(FACTS + len(labels) + 1, _FREE_OF_CODE - (max(map(len, told), default=0) < 60) * 4)
     page: Page = [
         ("head", TOP, {"total": bill.total, "by_when": bill.by_when}),
@@ -137,6 +137,17 @@ def _top(bill: PrintedBill, code: Code | None) -> tuple[Page, int]:
         ("scan", TOP, code) if code else ("paid", TOP, {}),
     ]
     return page, max(lower + len(told) + 2, _FREE_OF_CODE)
+
+
+def _wrapped(text: str, letters: int) -> list[str]:
+    """Return a text as lines of at most so many letters, broken at spaces; a longer word is cut."""
+    lines = list[str]()
+    while len(text) > letters:
+        at = text.rfind(" ", 0, letters + 1)
+        end = at if at > 0 else letters
+        lines.append(text[:end].rstrip(" "))
+        text = text[end:].lstrip(" ")
+    return [*lines, text]
 
 
 @lru_cache(maxsize=4)

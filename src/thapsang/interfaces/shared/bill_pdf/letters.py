@@ -10,7 +10,7 @@ import struct
 import unicodedata
 import zlib
 from functools import cache, lru_cache
-from itertools import groupby, pairwise
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +19,8 @@ from fontTools.ttLib import TTFont
 FONTS: Final = Path(__file__).parent / "fonts"
 WEIGHTS: Final = (400, 600)
 _MISSING = "?"
+_SPACE = "\0 "
+_WORDS_KEPT = 20_000
 
 
 class Face:
@@ -34,21 +36,19 @@ class Face:
         self._scale = 1000 / self._font["head"].unitsPerEm
         self._widths = {letter: advances[name][0] * self._scale for letter, name in self._glyphs.items()}
         self._kerns = _Kerns(self._font, self._glyphs, self._scale)
+        self._words = _Words(self._widths, self._kerns)
         self.letters = frozenset(self._glyphs)
-        self.shown = lru_cache(maxsize=20_000)(self._shown)
+        self.shown = lru_cache(maxsize=2_000)(self._shown)
 
     def _shown(self, text: str) -> tuple[str, float]:
-        """Return the operator that shows a text, and how wide it is. Its letters must be in the font."""
-        width = sum(map(self._widths.__getitem__, text))
-        kerns = [self._kerns[first + second] for first, second in pairwise(text)]
-        if not any(kerns):
-            return f"<{_hex(text)}>Tj", width
-        parts, begin = list[str](), 0
-        for end, kern in enumerate(kerns, 1):
-            if kern:
-                parts.append(f"<{_hex(text[begin:end])}>{-kern:g}")
-                begin = end
-        return f"[{''.join(parts)}<{_hex(text[begin:])}>]TJ", width + sum(kerns)
+        """Return the operator that shows a text, as `printable` has it, and how wide it is.
+
+        The operator is the PDF's bytes as characters. Nothing is kerned beside a space, so a word is looked up whole.
+        """
+        words = [self._words[word] for word in text.split(" ")]
+        width = sum([width for _, width in words]) + self._widths[" "] * (len(words) - 1)
+        said = _SPACE.join([said for said, _ in words])
+        return (f"[({said})]TJ" if ")" in said else f"({said})Tj"), width
 
     def objects(self, first: int) -> list[bytes]:
         """Return the font as PDF objects numbered from `first`, itself the first of them."""
@@ -95,6 +95,28 @@ class Face:
             codes = [code for _, code in run]
             said.append(f"{codes[0]}[{' '.join(f'{self._widths[chr(code)]:g}' for code in codes)}]")
         return "".join(said)
+
+
+class _Words(dict[str, tuple[str, float]]):
+    """How words stand inside an operator's brackets, and how wide they are; kept until there are too many."""
+
+    def __init__(self, widths: dict[str, float], kerns: _Kerns) -> None:
+        self._widths, self._kerns = widths, kerns
+
+    def __missing__(self, asked: str) -> tuple[str, float]:
+        word = printable(asked)
+        width = sum([self._widths[letter] for letter in word])
+        parts, begin = list[str](), 0
+        if not word.isdecimal():
+            for end in range(1, len(word)):
+                if kern := self._kerns[word[end - 1 : end + 1]]:
+                    parts.append(f"{_written(word[begin:end])}){-kern:g}(")
+                    begin, width = end, width + kern
+        found = "".join([*parts, _written(word[begin:])]), width
+        if len(self) >= _WORDS_KEPT:
+            self.clear()
+        self[asked] = found
+        return found
 
 
 class _Kerns(dict[str, float]):
@@ -144,6 +166,12 @@ def _tabular(font: TTFont) -> dict[str, str]:
         for table in tables.LookupList.Lookup[number].SubTable
         for name, wide in table.mapping.items()
     }
+
+
+def _written(text: str) -> str:
+    """Return a text's codes as they stand between brackets, a byte a character."""
+    plain = text.encode("utf-16-be").decode("latin-1")
+    return plain.replace("\\", "\\\\").replace("(", "\\(").replace(")", "\\)").replace("\r", "\\r")
 
 
 def _hex(text: str) -> str:

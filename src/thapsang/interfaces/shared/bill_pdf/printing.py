@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -18,7 +20,8 @@ from django.utils import timezone
 from django.utils.translation import get_language, gettext
 
 from thapsang.engines.qr.matrix import draw
-from thapsang.interfaces.shared.bill_pdf.filling import SET_AT, Form, fill, form
+from thapsang.interfaces.shared.bill_pdf.filling import fill
+from thapsang.interfaces.shared.bill_pdf.form import SET_AT, Form, form
 from thapsang.interfaces.shared.bill_pdf.laying import Code, Page, PrintedBill, pages, shared
 from thapsang.interfaces.shared.bill_pdf.letters import FONTS
 from thapsang.interfaces.shared.distributor import distributor
@@ -45,7 +48,7 @@ def _compiler(template: Path) -> typst.Compiler:
 def print_bill(bill: PrintedBill) -> bytes:
     """Return one bill as PDF, tagged for readers who listen to it."""
     made = draw([bill.qr]) if bill.qr else None
-    code = {"side": made.side, "code": list(made.pixels())} if made else None
+    code = {"side": made.side, "pixels": list(made.pixels())} if made else None
     told = {"shared": shared(bill, _look(bill.language)), "pages": pages(bill, code)}
     with _one_at_a_time:
         pdf = _ready().compile(
@@ -60,10 +63,26 @@ def print_bills(bills: Sequence[PrintedBill], *, at: datetime | None = None) -> 
     if not bills:
         raise ValueError("There is no bill to print.")
     told = json.dumps(shared(bills[0], _look(bills[0].language)), ensure_ascii=False)
-    laid = [pages(bill, code) for bill, code in zip(bills, _codes([bill.qr for bill in bills]), strict=True)]
-    every: list[Page] = [page for one in laid for page in one]
-    pdf = fill(_form(_template(), told), every, at=at or timezone.now())
+    with in_one_go():
+        codes = _codes([bill.qr for bill in bills])
+        laid = [pages(bill, code) for bill, code in zip(bills, codes, strict=True)]
+        every: list[Page] = [page for one in laid for page in one]
+        pdf = fill(_form(_template(), told), every, at=at or timezone.now())
     return Printed(pdf, [len(one) for one in laid])
+
+
+@contextmanager
+def in_one_go() -> Iterator[None]:
+    """Collect no garbage meanwhile: a book's thousands of words and places have no rings, and a third of the time goes
+    into looking for some.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 @lru_cache(maxsize=8)
@@ -99,8 +118,8 @@ def _codes(texts: Sequence[str]) -> list[Code | None]:
     made: list[Code | None] = [None] * len(texts)
     for numbers in groups.values():
         drawn = draw([texts[number] for number in numbers])
-        for number, code in zip(numbers, drawn.hexadecimal(), strict=True):
-            made[number] = {"side": drawn.side, "code": code}
+        for number, code in zip(numbers, drawn.bitmaps(), strict=True):
+            made[number] = {"side": drawn.side, "pixels": code}
     return made
 
 

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import lru_cache
 
-from django.utils.translation import gettext, override
-
 from thapsang.domain.billing.types import bill_code
 from thapsang.domain.payments import queries as payments
 from thapsang.domain.reliefs import queries as reliefs
@@ -15,7 +13,8 @@ from thapsang.domain.tariffs import queries as tariffs
 from thapsang.engines import qr
 from thapsang.interfaces.shared import bill_words, words
 from thapsang.interfaces.shared.bill_pdf.laying import PrintedBill
-from thapsang.interfaces.shared.bill_pdf.printing import print_bills
+from thapsang.interfaces.shared.bill_pdf.printing import in_one_go, print_bills
+from thapsang.interfaces.shared.words import gettext
 from thapsang.journeys.deliver_bills import Printed, Sheet
 
 _LANGUAGE = "vi"
@@ -25,7 +24,7 @@ def print_sheets(sheets: Sequence[Sheet]) -> Printed:
     """Set sheets of one month as one PDF/A, each beginning a page; the port `bill-printer`."""
     relieved = [sheet.detail.bill.id for sheet in sheets if _relieved(sheet)]
     laws = reliefs.citations_of_bills(bill_ids=relieved, language=_LANGUAGE)
-    with override(_LANGUAGE):
+    with words.in_language(_LANGUAGE), in_one_go():
         made = print_bills([worded(sheet, laws.get(sheet.detail.bill.id, {})) for sheet in sheets])
     return Printed(made.pdf, made.pages)
 
