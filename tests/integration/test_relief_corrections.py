@@ -15,10 +15,12 @@ from tests.integration.test_corrections import AT, OTHER, month_sum, one, previe
 from tests.integration.test_relief_apply import applied, balances_are_those_of_the_bills, reversed_, rows
 from thapsang.domain.billing import queries as bills
 from thapsang.domain.billing.queries import corrections as queries
-from thapsang.domain.billing.types import BillingError, bill_id
+from thapsang.domain.billing.types import BillingError, UnknownBillError, bill_id
+from thapsang.domain.reliefs import operations as reliefs
 from thapsang.domain.reliefs import queries as relief_queries
 from thapsang.engines.money import divide_half_up, share
-from thapsang.journeys import correct_bills, run_billing
+from thapsang.journeys import correct_bills, relieve_months, run_billing
+from thapsang.kit.db.transactions import transaction
 
 pytestmark = pytest.mark.django_db(transaction=True)
 OCTOBER = world.OCTOBER
@@ -152,6 +154,64 @@ def test_a_final_bill_takes_reliefs_off_as_it_is_issued() -> None:
     balances_are_those_of_the_bills()
 
 
+def test_why_answers_for_a_final_bill_and_for_one_that_corrects_it() -> None:
+    point = relieved_point(None)  # type: ignore[arg-type]
+    number = closed(point, 1300)
+    told = relieve_months.explain(supply_point_id=point, month=OCTOBER, sequence=number % 10)
+    [given] = told.grants
+    [rule] = [one for one in told.why.rules if one.granted]
+    assert (told.bill_id, rule.amount, given.amount) == (number, given.amount, rule.amount)
+    assert told.version_id == given.version_id
+    bill()
+    mend_closing(point, 1260)
+    found = preview(point)
+    issue(found, "adjust")
+    later = max(made.id for made in bills.bills_of(supply_point_ids=[point]))
+    after = relieve_months.explain_bill(number=later)
+    [now] = [one for one in after.why.rules if one.granted]
+    assert later != number and after.bill_id == number
+    assert now.amount == sum(one.amount for one in after.grants) < rule.amount
+    with pytest.raises(UnknownBillError):
+        relieve_months.explain(supply_point_id=point, month=OCTOBER, sequence=7)
+
+
+def use_of(point: int, use: str, start: dt.date, end: dt.date | None) -> None:
+    with transaction():
+        reliefs.record_use(
+            supply_point_id=point, use=use, start=start, end=end, source="GP", actor="lan", at=AT
+        )
+
+
+@pytest.mark.parametrize(("until", "free"), [(dt.date(2026, 10, 16), True), (dt.date(2026, 10, 15), False)])
+@pytest.mark.parametrize("batch", [False, True])
+def test_the_use_on_its_own_last_day_decides_for_a_final_bill(
+    until: dt.date, free: bool, batch: bool
+) -> None:
+    """Supply ends on 16 October; an isolation site until that day is free, one until the day before is not."""
+    text = factory.storm(code="site").replace(
+        "who: {categories: [residential], lists: {directive-16: 2026-10-10}}", "who: {uses: [isolation-site]}"
+    )
+    assert text.count("isolation-site") == 2
+    point = world.metered_point(make.book(), 400)
+    use_of(point, "isolation-site", dt.date(2026, 9, 1), until)
+    if not batch:
+        factory.in_force(text)
+    number = closed(point, 1300)
+    bill()
+    if batch:
+        factory.in_force(text)
+        given = relieve_months.ask(
+            programmes=["site"], months=[OCTOBER], name="t", actor=factory.ASKER, reason="t", at=AT
+        )
+        relieve_months.compute(batch_id=given)
+        relieve_months.approve(batch_id=given, actor=factory.APPROVER, at=AT)
+        relieve_months.run(batch_id=given, workers=1, at=AT)
+    assert bool(rows(f"SELECT amount FROM reliefs_grant WHERE bill_id = {number}")) == free
+    told = relieve_months.explain(supply_point_id=point, month=OCTOBER, sequence=number % 10)
+    assert any(rule.granted for rule in told.why.rules) == free
+    balances_are_those_of_the_bills()
+
+
 @pytest.mark.parametrize("how", ["adjust", "replace"])
 @pytest.mark.parametrize("before_the_run", [True, False])
 def test_a_final_bill_is_corrected(how: str, before_the_run: bool) -> None:
@@ -179,7 +239,6 @@ def test_a_final_bill_is_corrected(how: str, before_the_run: bool) -> None:
 def mend_closing(point: int, value: int) -> None:
     """Correct the reading of the day the agreement ended."""
     from thapsang.domain.metering import operations as metering
-    from thapsang.kit.db.transactions import transaction
 
     register = one("SELECT r.id FROM metering_register r JOIN metering_installation i ON i.id = r.installation_id "
                    "WHERE i.supply_point_id = %s", point)  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
+from thapsang.domain.billing.queries.corrections import root_of
 from thapsang.domain.billing.types import BillView, parts
 from thapsang.domain.customers import queries as customers
 from thapsang.domain.invoices import queries as invoices
@@ -32,9 +33,9 @@ def last_billed(bills: Iterable[BillView]) -> dict[int, date]:
 def beside_bill(bill: BillView) -> dict[str, Any]:
     """Return what a bill's page leads to: why relief was given or not, computing again, its e-invoice."""
     points = customers.supply_points(ids=[bill.supply_point_id], on=bill.start)
-    regular = parts(bill.id).sequence == 0
+    first = parts(root_of(bill_id=bill.id))
     return {
         "point_code": points[0].code if points else "",
-        "month_billed": f"{bill.period:%Y-%m}" if regular and points else "",
+        "month_billed": f"{first.period:%Y-%m}" if points else "", "why_final": first.sequence,
         "invoice": invoices.invoices_of_bills(bill_ids=[bill.id]).get(bill.id), "invoice_words": STATE_WORDS,
     }  # fmt: skip

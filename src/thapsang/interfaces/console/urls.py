@@ -89,6 +89,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("reliefs/batches/<int:number>/progress/", relief_batches.progress, name="relief-batch-progress"),
     path("reliefs/batches/<int:number>/<str:verb>/", relief_batches.batch_step, name="relief-batch-step"),
     path("reliefs/why/<str:code>/<str:month>/", relief_batches.why, name="relief-why"),
+    path("reliefs/why/<str:code>/<str:month>/<int:sequence>/", relief_batches.why, name="relief-why-final"),
     path("reliefs/<int:number>/", relief.relief, name="relief"),
     path("reliefs/<int:number>/<str:verb>/", relief.step, name="relief-step"),
     path("audit/", audit_log.audit_log, name="audit"),

@@ -5,7 +5,7 @@
 Runbook: docs/operations/relief.md.
 """
 
-from thapsang.journeys.relieve_months.asking import Explained, explain
+from thapsang.journeys.relieve_months.asking import Explained, explain, explain_bill
 from thapsang.journeys.relieve_months.simulating import Variant, simulate, variant_of
 from thapsang.journeys.relieve_months.starting import (
     BatchFailedError,
@@ -28,6 +28,7 @@ __all__ = [
     "ask_reversal",
     "compute",
     "explain",
+    "explain_bill",
     "refuse",
     "run",
     "simulate",

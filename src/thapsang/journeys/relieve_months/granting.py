@@ -131,7 +131,7 @@ def _change(
             links.read, period=period, low=low, high=high, sequence=sequence
         )
     month = batch.month(links.read, period)
-    if month.engine.empty:
+    if not sequence and month.engine.empty:
         relief = pl.DataFrame(schema=RELIEF)
         bills = issued.issued_bills(links.read, period=period, low=low, high=high, sequence=sequence)
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from thapsang.domain.billing import queries as billing
 from thapsang.domain.billing.bulk import issued
-from thapsang.domain.billing.bulk.relieving import facts_table, known_evidence, relief_rows
+from thapsang.domain.billing.bulk.relieving import facts_table, known_evidence, last_days, relief_rows
 from thapsang.domain.billing.types import PeriodError, month_after
 from thapsang.domain.customers import bulk as customers
 from thapsang.domain.reliefs import bulk as reliefs
@@ -59,6 +59,23 @@ class Month:
     """The highest billed point."""
     engine: BilledMonth
     tariffs: TariffBook
+    book: ReliefBook
+    places: Places
+
+    def of_finals(self, link: Link, bills: pl.DataFrame) -> Month:
+        """Return the month as it is for final bills: the use on the last day of each one's own counts."""
+        uses = reliefs.uses_on(link, days=last_days(bills))
+        lying = bills.select("point").join(
+            self.places.rows.select("point", "commune"), on="point", how="left"
+        )
+        facts = facts_of(
+            facts_table(lying, uses), known_evidence(reliefs.evidence(link), self.book), self.book
+        )
+        run = self.engine.run
+        engine = BilledMonth(
+            self.tariffs, self.book, facts, bill_month=self.period, invoice_date=run.invoice_date
+        )
+        return replace(self, engine=engine)
 
 
 def prepare(link: Link, *, period: date, book: ReliefBook, places: Places | None) -> Month:
@@ -85,7 +102,7 @@ def prepare(link: Link, *, period: date, book: ReliefBook, places: Places | None
         bill_month=period,
         invoice_date=timezone.localtime(run.started_at).date(),
     )
-    return Month(period, found[0], found[2], engine, prices)
+    return Month(period, found[0], found[2], engine, prices, book, places)
 
 
 @dataclass(frozen=True)
@@ -95,10 +112,12 @@ class Block:
     bills: pl.DataFrame
     lines: pa.Table | None
     terms: pa.Table | None
+    engines: dict[int, BilledMonth]
+    """By the `id` of the month asked for: final bills have engines of their own."""
 
     def relieve(self, month: Month, *, near: bool = False) -> tuple[pl.DataFrame, BilledRelief]:
         """Return what every rule gives (RELIEF), and what else the engine found."""
-        found = month.engine.relieve(self.bills.to_arrow(), self.lines, self.terms, near=near)
+        found = self.engines[id(month)].relieve(self.bills.to_arrow(), self.lines, self.terms, near=near)
         return relief_rows(found), found
 
 
@@ -115,7 +134,13 @@ def read_block(
 
     `sequence` 0 means regular bills, another the final bills of that sequence.
     """
-    period, needs = months[0].period, [month.engine.needs for month in months]
+    period, these = months[0].period, list(months)
+    if sequence:
+        ends = issued.issued_bills(
+            link, period=period, low=low, high=high, columns=("point", "end", "kwh"), sequence=sequence
+        )
+        these = [month.of_finals(link, ends) for month in months]
+    needs = [month.engine.needs for month in these]
     rated_again = any(need.lines or need.again is None or len(need.again) for need in needs)
     if not rated_again:  # reactive energy is asked for by those who rate again only
         columns = tuple(name for name in columns if name != "kvarh")
@@ -133,7 +158,8 @@ def read_block(
     wanted = bills["point"] if again is None or any(need.terms for need in needs) else again
     if len(wanted):
         terms = terms_of_bills(link, bills.filter(pl.col("point").is_in(wanted.implode())))
-    return Block(bills, lines, terms)
+    engines = {id(month): its.engine for month, its in zip(months, these, strict=True)}
+    return Block(bills, lines, terms, engines)
 
 
 def _again(needs: Sequence[Needs], points: pl.Series) -> pl.Series | None:

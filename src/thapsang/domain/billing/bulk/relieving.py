@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 import polars as pl
@@ -120,7 +120,7 @@ def relieve(
     bills = computed.rated.bills
     if not bills.num_rows:
         return computed
-    engine = law.engine(_facts(link, pl.Series(bills["point"]), law))
+    engine = law.engine(_facts(link, last_days(pl.DataFrame(bills.select(["point", "end"]))), law))
     found = engine.relieve(bills, computed.rated.lines, _terms(engine, computed.terms))
     given = relief_rows(found)
     if again and given.height:
@@ -128,9 +128,15 @@ def relieve(
     return _taken_off(computed, given) if given.height else computed
 
 
-def _facts(link: Link, points: pl.Series, law: InForce) -> Facts:
+def last_days(bills: pl.DataFrame) -> pl.DataFrame:
+    """Return point and day: the last one each bill covers; the use of premises on it counts."""
+    return bills.select("point", day=pl.col("end").dt.offset_by("-1d"))
+
+
+def _facts(link: Link, days: pl.DataFrame, law: InForce) -> Facts:
+    points = days["point"]
     low, high = int(points[0]), int(points[-1])
-    used = reliefs.uses(link, on=month_after(law.period) - timedelta(days=1), low=low, high=high)
+    used = reliefs.uses_on(link, days=days)
     if asks_areas(law.book):
         places = customers.communes_of(link, points=points)
     else:

@@ -9,7 +9,7 @@ from thapsang.domain.reliefs.bulk.claims import (
     hold_book,
     hold_month,
 )
-from thapsang.domain.reliefs.bulk.facts import NO_EVIDENCE, evidence, uses
+from thapsang.domain.reliefs.bulk.facts import NO_EVIDENCE, evidence, uses, uses_on
 from thapsang.domain.reliefs.bulk.grants import (
     GRANT,
     bills_grants,
@@ -42,4 +42,5 @@ __all__ = [
     "insert_grants",
     "standing_batches",
     "uses",
+    "uses_on",
 ]

@@ -32,6 +32,31 @@ def uses(link: Link, *, on: date, low: int = 0, high: int = LAST_POINT) -> pl.Da
     return pl.DataFrame(fetch(link, sql), schema={"point": pl.Int64, "use": pl.String})
 
 
+def uses_on(link: Link, *, days: pl.DataFrame) -> pl.DataFrame:
+    """Return `point` and `use` of premises on each point's own day, one row each, in order; `days`: point, day.
+
+    For bills at hand: the day is the last one a bill covers, for a final bill that of the agreement.
+    """
+    nobody = pl.DataFrame(schema={"point": pl.Int64, "use": pl.String})
+    if days.is_empty():
+        return nobody
+    low, high = (int(getattr(days["point"], end)()) for end in ("min", "max"))
+    first, last = (getattr(days["day"], end)() for end in ("min", "max"))
+    sql = (
+        'SELECT supply_point_id AS point, use, start, "end" FROM reliefs_premisesuse '  # noqa: S608 - our own values
+        f"WHERE start <= '{last:%Y-%m-%d}' AND (\"end\" IS NULL OR \"end\" > '{first:%Y-%m-%d}') "
+        f"AND supply_point_id BETWEEN {low} AND {high} ORDER BY supply_point_id, start"
+    )
+    found = pl.DataFrame(fetch(link, sql))
+    if found.is_empty():
+        return nobody
+    there = found.join(days.select("point", "day"), on="point", how="inner").filter(
+        (pl.col("start") <= pl.col("day")) & (pl.col("end").is_null() | (pl.col("end") > pl.col("day")))
+    )
+    of_day = there.sort("point", "start").unique("point", keep="last", maintain_order=True)
+    return of_day.select("point", pl.col("use").cast(pl.String))
+
+
 def evidence(link: Link, *, low: int = 0, high: int = LAST_POINT) -> pa.Table:
     """Return the evidence of areas and of points `low` to `high` as EVIDENCE; areas are communes' codes."""
     sql = (

@@ -210,14 +210,14 @@ def _approve(request: HttpRequest, number: int) -> None:
 
 @allow(*WHY_READERS)
 @require_safe
-def why(request: HttpRequest, code: str, month: str) -> HttpResponse:
-    """Tell rule by rule why a supply point got or did not get relief for a month."""
+def why(request: HttpRequest, code: str, month: str, sequence: int = 0) -> HttpResponse:
+    """Tell rule by rule why a supply point's bill of a month, or a final bill, got or did not get relief."""
     try:
         period = month_of(month)
         point = customers.find_supply_point(code=code, on=period)
         if point is None:
             raise Http404
-        told = relieve_months.explain(supply_point_id=point.id, month=period)
+        told = relieve_months.explain(supply_point_id=point.id, month=period, sequence=sequence)
     except (BillingError, ReliefError, PolicyError) as error:
         values: dict[str, Any] = {"problem": str(error), "code": code, "period": None}
         return page(request, "console/relief_why.html", "reliefs", values, 422)
