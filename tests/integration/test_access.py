@@ -135,6 +135,16 @@ def self_checked(route: Route, status: int) -> str:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    "address", ["/pay/%00/", "/pay/x/?a=%00", "/receipts/%00/", "/console/exceptions/?q=%00"]
+)
+def test_a_nul_in_an_address_or_a_form_is_no_fault_of_ours(address: str) -> None:
+    browser = signed_in(make_staff(Audience.BILLING))
+    assert Client().get(address).status_code == browser.get(address).status_code == 400
+    assert browser.post("/console/exceptions/1/resolve/", {"reason": "a\0"}).status_code == 400
+
+
+@pytest.mark.django_db
 def test_the_content_policy_stands_on_every_answer_and_allows_nothing_inline() -> None:
     everything, browser = make_staff(*STAFF, username="all"), Client(raise_request_exception=False)
     for route in ROUTES:

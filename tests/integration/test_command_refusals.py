@@ -48,8 +48,12 @@ def test_a_server_that_does_not_answer_is_told_with_the_remedy(words: tuple[str,
     assert "mend DATABASE_URL" in refused(*words, DATABASE_URL=NOBODY, COLUMNS="400")
 
 
-def test_an_address_of_something_else_is_refused_without_being_printed() -> None:
-    said = refused("bills", "status", DATABASE_URL="mysql://root:open-sesame@db/x")
+@pytest.mark.parametrize(
+    "address",
+    ["mysql://root:open-sesame@db/x", "postgresql://u:open/open-sesame@db/x", "postgresql://u:open-sesame@[::1/x"],
+)
+def test_an_address_of_something_else_is_refused_without_being_printed(address: str) -> None:
+    said = refused("bills", "status", DATABASE_URL=address)
     assert "DATABASE_URL is no address of a PostgreSQL server" in said
 
 

@@ -340,7 +340,8 @@ def test_leases_never_let_more_through_than_agreed() -> None:
 @pytest.mark.django_db
 def test_addresses_and_methods_that_are_none_are_problems_too() -> None:
     web = Client()
-    assert code_of(web.get("/api/v1/nothing")) == "not-found"
+    for address in ("/api/v1/nothing", "/api/v1/"):
+        assert code_of(web.get(address)) == "not-found"
     answer = web.get("/api/v1/payments")
     assert (code_of(answer), answer.headers["Allow"]) == ("method-not-allowed", "POST")
 

@@ -43,7 +43,9 @@ def openapi(request: HttpRequest) -> HttpResponseBase:
 
 
 def _patterns() -> list[URLPattern | URLResolver]:
-    patterns, _, _ = api.urls
+    found, _, _ = api.urls
+    # Without the root's own route, which would answer with a page.
+    patterns = [pattern for pattern in found if getattr(pattern, "name", "") != "api-root"]
     for pattern in patterns:
         view: Callable[..., Any] = pattern.callback  # type: ignore[assignment]  # ninja's are always callable
         busiest = isinstance(pattern, URLPattern) and pattern.name == "confirm"

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib.auth import logout
 from django.contrib.auth.views import redirect_to_login
-from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied, SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
 
@@ -59,6 +59,9 @@ class AudienceMiddleware:
         """Let the caller in, send to sign-in, or refuse with 403."""
         match = request.resolver_match
         audiences = audiences_of(view, match.namespaces if match else [])
+        # What a provider sends is kept and judged, whatever it is.
+        if Audience.PROVIDER not in audiences and _holds_nul(request):
+            raise SuspiciousOperation("A NUL in an address or a form: no text of ours has one.")
         self._ask_along(request, view, kwargs)
         self._end_unproved_session(request)
         if audiences & SELF_CHECKING:
@@ -86,6 +89,15 @@ class AudienceMiddleware:
             return
         if not staff_sessions.holds(session=request.session, at=timezone.now()):
             logout(request)
+
+
+def _holds_nul(request: HttpRequest) -> bool:
+    """Tell whether an address or a form holds the one letter that the database takes in no text."""
+    return (
+        "\0" in request.path_info
+        or "%00" in request.META.get("QUERY_STRING", "")
+        or any("\0" in value for _, values in request.POST.lists() for value in values)
+    )
 
 
 def _to_sign_in(request: HttpRequest, address: str) -> HttpResponseBase:

@@ -19,6 +19,10 @@ ROOT = Path(__file__).resolve().parents[4]
 """The checkout's root (the folder of pyproject.toml)."""
 
 DATABASE_NAME = "thapsang"
+_NO_ADDRESS = (
+    "DATABASE_URL is no address of a PostgreSQL server: write it as "
+    "postgresql://user:password@host:port/database, with a password's signs percent-encoded."
+)
 
 
 @dataclass(frozen=True)
@@ -62,12 +66,13 @@ def is_embedded() -> bool:
 
 def django_database(url: str) -> dict[str, object]:
     """Translate a libpq address into Django's settings for one database. Raises ImproperlyConfigured."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:  # its text would quote a piece of what may be the password
+        raise ImproperlyConfigured(_NO_ADDRESS) from None
     if parts.scheme not in {"postgresql", "postgres"}:
-        raise ImproperlyConfigured(
-            "DATABASE_URL is no address of a PostgreSQL server: write it as "
-            "postgresql://user:password@host:port/database, with a password's signs percent-encoded."
-        )
+        raise ImproperlyConfigured(_NO_ADDRESS)
     options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
     return {
         "ENGINE": "thapsang.kit.db.postgresql",
@@ -75,7 +80,7 @@ def django_database(url: str) -> dict[str, object]:
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
         "HOST": options.pop("host", None) or parts.hostname or "",
-        "PORT": str(parts.port or ""),
+        "PORT": str(port or ""),
         "OPTIONS": options,
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
