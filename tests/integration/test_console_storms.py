@@ -6,11 +6,15 @@ from datetime import date
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.urls import reverse
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from tests.factories import metering as make
 from tests.factories import staff
 from thapsang.domain.metering import queries
+from thapsang.interfaces.shared import storm_jobs
+from thapsang.interfaces.worker import storms
 from thapsang.kit.identity.access import Audience
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -29,6 +33,24 @@ def world() -> Any:
             make.reading(installation, date(2026, month, 1), value)
     make.ensure_months(NOV, NOV)
     return book
+
+
+def metering(sql: str) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        return int(cursor.fetchone()[0])
+
+
+def waiting() -> list[ProcrastinateJob]:
+    return list(ProcrastinateJob.objects.filter(status="todo", task_name=storm_jobs.ESTIMATE))
+
+
+def do_waiting() -> None:
+    """Do what was handed over, as the worker would."""
+    for job in waiting():
+        storms.estimate_storm(**job.args)
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE procrastinate_jobs SET status = 'succeeded' WHERE id = %s", [job.id])
 
 
 def test_begin_decide_end_and_estimate(world: Any) -> None:
@@ -53,6 +75,15 @@ def test_begin_decide_end_and_estimate(world: Any) -> None:
         clerk.post(reverse("console:storm-estimate", args=[storm.id]), {"period": "2026-10"}).status_code
         == 302
     )
+    page = clerk.get(where).content.decode()
+    assert "Đang ước tính" in page and "hx-get" in page and "Đã ước tính" not in page
+    assert metering("SELECT count(*) FROM metering_reading WHERE quality = 'E'") == 0
+    again = clerk.post(reverse("console:storm-estimate", args=[storm.id]), {"period": "2026-10"})
+    assert again.status_code == 302 and len(waiting()) == 1, "asked twice, it waits once"
+    do_waiting()
+    polled = clerk.get(reverse("console:storm-progress", args=[storm.id]), headers={"HX-Request": "true"})
+    assert polled["HX-Refresh"] == "true"
+    assert metering("SELECT count(*) FROM metering_reading WHERE quality = 'E'") == 1
     page = clerk.get(where).content.decode()
     assert "đã có điện lại" in page and "Gọi đọc lại" in page and "Đã ước tính 1 điểm đo" in page
     assert "đọc lại" in clerk.get(where, {"format": "csv"}).content.decode()

@@ -76,6 +76,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("storms/<int:number>/end/", storms.end, name="storm-end"),
     path("storms/<int:number>/decide/", storms.decide, name="storm-decide"),
     path("storms/<int:number>/estimate/", storms.estimate, name="storm-estimate"),
+    path("storms/<int:number>/progress/", storms.progress, name="storm-progress"),
     path("storms/<int:number>/withdraw/", storms.withdraw, name="storm-withdraw"),
     path("reliefs/", relief.reliefs, name="reliefs"),
     path("reliefs/draft/", relief.draft, name="relief-draft"),

@@ -13,11 +13,11 @@ from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
 from thapsang.domain.metering import operations as metering
-from thapsang.interfaces.worker import billing, chores, invoices, relief, schedule
+from thapsang.interfaces.worker import billing, chores, invoices, relief, schedule, storms
 from thapsang.journeys import send_messages, thank_payers
 from thapsang.kit.events import operations as events
 
-__all__ = ["QUEUES", "billing", "chores", "invoices", "relief", "schedule"]
+__all__ = ["QUEUES", "billing", "chores", "invoices", "relief", "schedule", "storms"]
 
 logger = logging.getLogger(__name__)
 QUEUES = ("schedule", "imports", "billing", "outbox", "authority", "chores")

@@ -18,6 +18,7 @@ from thapsang.domain.metering.operations.meters import (
     remove_meter,
     replace_meter,
 )
+from thapsang.domain.metering.operations.releasing import Released, estimate_released
 from thapsang.domain.metering.operations.splitting import Split, SplitRefusedError, split_period
 from thapsang.domain.metering.operations.storms import (
     StormRefusedError,
@@ -37,6 +38,7 @@ __all__ = [
     "NewMeter",
     "NotEstimated",
     "Progress",
+    "Released",
     "Split",
     "SplitRefusedError",
     "StormRefusedError",
@@ -45,6 +47,7 @@ __all__ = [
     "decide_held",
     "end_storm",
     "estimate_missing",
+    "estimate_released",
     "import_file",
     "install_meter",
     "queue_file",

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -20,6 +20,7 @@ from thapsang.domain.metering.queries import BookInStorm, StormView, UnknownStor
 from thapsang.domain.network import queries as network
 from thapsang.interfaces.console.desks import STORM_READERS, act, page
 from thapsang.interfaces.console.listing import PAGE, csv_file, wants_csv
+from thapsang.interfaces.shared import storm_jobs as jobs
 from thapsang.kit.db.transactions import transaction
 from thapsang.kit.identity.access import Audience, allow
 
@@ -85,7 +86,8 @@ def _page(request: HttpRequest, found: StormView, problem: str = "", status: int
         metering.held_in_book(storm_id=found.id, closing=chosen.closing, book=chosen.book) if chosen else []
     )
     values = {
-        "found": found, "state_word": STATES[found.state], "state": found.state, "problem": problem,
+        **_moving(found.id), "found": found, "state_word": STATES[found.state], "state": found.state,
+        "problem": problem,
         "points": metering.points_concerned(storm_id=found.id), "books": books, "chosen": chosen, "held": held,
         "sums": _sums(books), "decisions": metering.decisions(storm_id=found.id), "words": DECISIONS,
         "months": sorted({row.period for row in books}, reverse=True),
@@ -161,19 +163,29 @@ def withdraw(request: HttpRequest, number: int) -> HttpResponseBase:
 @allow(Audience.BILLING)
 @require_POST
 def estimate(request: HttpRequest, number: int) -> HttpResponseBase:
-    """Estimate what is released of one month, in the books of this outage only."""
+    """Hand over the estimates of what is released of one month, in the books of this outage only."""
     found = _storm(number)
     books = metering.books_in_storm(storm_id=number, today=timezone.localdate())
     month = request.POST.get("period", "")
-    codes = [row.book for row in books if f"{row.period:%Y-%m}" == month and row.released]
-    if not codes:
+    if not any(f"{row.period:%Y-%m}" == month and row.released for row in books):
         return _page(request, found, _("Tháng này không còn điểm đo nào được ước tính."), 422)
-    done = operations.estimate_missing(period=_month(month), book_codes=codes)
-    told = _("Đã ước tính %(points)s điểm đo; %(left)s bộ chỉ số không có lịch sử, phải đọc.")
-    messages.success(
-        request, told % {"points": done.points, "left": len(done.not_estimated)}, extra_tags="good"
-    )
+    jobs.hand_over(storm=number, period=_month(month))
     return redirect("console:storm", number)
+
+
+@allow(*STORM_READERS)
+@require_safe
+def progress(request: HttpRequest, number: int) -> HttpResponse:
+    """Answer the page's poll: how far the estimates are. Those just done reload the page, once."""
+    values = _moving(number)
+    response = render(request, "console/storm_moving.html", values)
+    if not values["job"].open:
+        response["HX-Refresh"] = "true"
+    return response
+
+
+def _moving(number: int) -> dict[str, Any]:
+    return {"number": number, "job": jobs.state(storm=number), "now": jobs.kept(storm=number)}
 
 
 def _change(request: HttpRequest, number: int, change: Callable[[], None], done: str) -> HttpResponseBase:
