@@ -50,7 +50,11 @@ def test_a_server_that_does_not_answer_is_told_with_the_remedy(words: tuple[str,
 
 @pytest.mark.parametrize(
     "address",
-    ["mysql://root:open-sesame@db/x", "postgresql://u:open/open-sesame@db/x", "postgresql://u:open-sesame@[::1/x"],
+    [
+        "mysql://root:open-sesame@db/x",
+        "postgresql://u:open/open-sesame@db/x",
+        "postgresql://u:open-sesame@[::1/x",
+    ],
 )
 def test_an_address_of_something_else_is_refused_without_being_printed(address: str) -> None:
     said = refused("bills", "status", DATABASE_URL=address)

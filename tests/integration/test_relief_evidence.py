@@ -165,11 +165,19 @@ def test_a_customer_with_several_points_waits(place: people.Place) -> None:
         (b"PK\x03\x04 no zip", "XLSX"),
         ("Cột lạ;Cột khác\n1;2\n".encode(), "Mã khách hàng"),
         (sheet([["Mã KH"]]).replace(b"<worksheet", b"<!DOCTYPE"), "XLSX"),
+        ('Mã KH;Họ tên\nA;x\n"B;y\nC;z\n'.encode(), "dòng 3"),
+        (('Mã KH;Họ tên\n"A;x\n' + "B;y\n" * 50_000).encode(), "dòng 2"),
     ],
 )
 def test_a_file_that_cannot_be_used_says_what_to_do(content: bytes, said: str) -> None:
     with pytest.raises(EvidenceError, match=said):
         brought_in(content)
+
+
+def test_a_nul_in_a_row_spoils_that_row_only(place: people.Place) -> None:
+    one = people.make_supplied(place)
+    outcome = brought_in(f"Mã KH\n{one.customer_code}\nPA13\0\n".encode())
+    assert (outcome.rows, outcome.sure) == (2, 1)
 
 
 def test_what_is_missing_is_asked_for() -> None:

@@ -27,4 +27,13 @@ def _csv(content: bytes) -> list[list[str]]:
         raise EvidenceError(f"Tệp không phải UTF-8 (byte {error.start}). {SAVE_AS}") from error
     head = text[:10_000]
     delimiter = max(";,\t", key=head.count)
-    return [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text), delimiter=delimiter)]
+    # The database takes no NUL in a text; a quotation mark that is not closed would swallow the rows below.
+    reader = csv.reader(io.StringIO(text.replace("\0", "\ufffd")), delimiter=delimiter, strict=True)
+    rows: list[list[str]] = []
+    try:
+        rows.extend([cell.strip() for cell in row] for row in reader)
+    except csv.Error as error:
+        raise EvidenceError(
+            f'Dấu ngoặc kép (") không khép ở dòng {len(rows) + 1}: sửa dòng đó rồi nạp lại.'
+        ) from error
+    return rows
