@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from thapsang.domain.billing.bulk.computing import Computed
 from thapsang.domain.billing.bulk.tables import BILL, ENTRIES, LINE
 from thapsang.domain.billing.types import PERIOD_FACTOR, yymm
+from thapsang.kit.bulk.joining import among, beside, is_ascending
 
 
 @dataclass(frozen=True)
@@ -26,17 +27,14 @@ class Shaped:
 def shape_bills(computed: Computed, *, period: date, run_id: int, issued_on: date, due_on: date) -> Shaped:
     """Put number, owner, book and dates to the rated bills, in order of number."""
     base = yymm(period) * PERIOD_FACTOR
-    bills = (
-        pl.DataFrame(computed.rated.bills)
-        .join(computed.owners, on="point", how="left", maintain_order="left")
-        .join(computed.points, on="point", how="left", maintain_order="left")
-        .with_columns(
-            id=base + pl.col("point") * 10, run_id=pl.lit(run_id, pl.Int64), supply_point_id="point",
-            estimated=pl.col("point").is_in(computed.estimated.implode()),
-            issued_on=pl.lit(issued_on), due_on=pl.lit(due_on),
-        )
-        .sort("id")
+    bills = pl.DataFrame(computed.rated.bills)
+    for more in (computed.owners, computed.points):
+        bills = beside(bills, more, on="point")
+    bills = bills.with_columns(
+        id=base + pl.col("point") * 10, run_id=pl.lit(run_id, pl.Int64), supply_point_id="point",
+        estimated=among(bills["point"], computed.estimated), issued_on=pl.lit(issued_on), due_on=pl.lit(due_on),
     )  # fmt: skip
+    bills = bills if is_ascending(bills["id"]) else bills.sort("id")
     categories = bills.group_by("book_id", "category").agg(
         pl.len().cast(pl.Int64).alias("bills"), pl.col("kwh", "net", "vat", "total").sum()
     )
@@ -55,13 +53,22 @@ def _sums(computed: Computed, categories: pl.DataFrame) -> pl.DataFrame:
 
 def bill_table(shaped: Shaped) -> pa.Table:
     """Return the bills as Arrow, column by column as the table has them."""
-    return shaped.bills.select(pl.col(BILL.names)).to_arrow().cast(BILL)
+    return _as(BILL, shaped.bills.select(pl.col(BILL.names)).to_arrow())
 
 
 def line_table(lines: pa.Table, *, period: date) -> pa.Table:
     """Return rated lines as Arrow with the bill's number in place of the point."""
     number = pc.add(pc.multiply(lines["point"], 10), yymm(period) * PERIOD_FACTOR)
-    return lines.drop_columns("point").append_column("bill_id", number).select(LINE.names).cast(LINE)
+    return _as(LINE, lines.drop_columns("point").append_column("bill_id", number).select(LINE.names))
+
+
+def _as(schema: pa.Schema, table: pa.Table) -> pa.Table:
+    """Give a table the types of its schema; words kept once and pointed at stay so, as COPY takes them."""
+    fields = [
+        had if pa.types.is_dictionary(had.type) else wanted
+        for had, wanted in zip(table.schema, schema, strict=True)
+    ]
+    return table.cast(pa.schema(fields))
 
 
 def entry_table(shaped: Shaped, *, journals: dict[int, int], revenue: int, vat: int) -> pa.Table:

@@ -19,7 +19,7 @@ from thapsang.kit.bulk.copy import Link, execute
 
 LOST = (adbc_driver_manager.OperationalError, psycopg.OperationalError)
 """The server is gone, or told us to stop: nothing to single out, and nothing to mark."""
-_WAIT_SECONDS = 0.2
+_WAIT_SECONDS = 0.05
 _LOCK_SECONDS = 60
 """The reader never waits longer for a table: somebody who alters it may be waiting for our own writer."""
 _LONGEST_PROBLEM = 2000

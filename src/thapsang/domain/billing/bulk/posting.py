@@ -24,11 +24,10 @@ def _ids(numbers: list[int]) -> str:
 def points_of_books(link: Link, *, book_ids: list[int]) -> pa.Table:
     """Return `point` and `book_id` of all supply points of books, in order of point."""
     # The one place where the bill run looks into the customers' table, for two numbers of a million points.
-    return fetch(
-        link,
-        "SELECT id AS point, book_id FROM customers_supplypoint "  # noqa: S608 - integers only
-        f"WHERE book_id IN ({_ids(book_ids)}) ORDER BY id",
-    )
+    sql = f"SELECT id AS point, book_id FROM customers_supplypoint WHERE book_id IN ({_ids(book_ids)})"  # noqa: S608 - integers only
+    found = fetch(link, sql)
+    points = found["point"].to_numpy()  # mostly in order: looking costs less than the server's sorting
+    return found if bool((points[1:] > points[:-1]).all()) else found.sort_by("point")
 
 
 def book_of_point(link: Link, *, point: int) -> tuple[int, int]:
