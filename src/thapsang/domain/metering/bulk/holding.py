@@ -7,7 +7,7 @@ from datetime import date
 import polars as pl
 
 from thapsang.domain.metering.operations.staging import stage
-from thapsang.domain.metering.queries.darkness import held_points
+from thapsang.domain.metering.queries.darkness import held_points, storms_known
 from thapsang.domain.metering.types import BookPeriod
 from thapsang.kit.bulk.copy import Link, fetch
 
@@ -21,7 +21,7 @@ SELECT s.id AS storm_id, s.name FROM metering_storm s WHERE s.id IN ({storms})
 def told(link: Link, issues: pl.DataFrame, dates: BookPeriod) -> pl.DataFrame:
     """Return the issues of a period, those of points under storm mode with the code HELD and the storm's name."""
     missing = issues.filter(pl.col("code") == "missing-reading")
-    if missing.is_empty():
+    if missing.is_empty() or not storms_known(link):
         return issues
     for closing in (dates.start, dates.end):
         due = pl.col("detail").str.json_path_match("$.date") == closing.isoformat()

@@ -1,4 +1,4 @@
-"""Fetch the readings of many registers: by their range of numbers where it is dense, else by a join."""
+"""Fetch the readings of many registers: by their range of numbers where it is dense, a few by name, else by a join."""
 
 from __future__ import annotations
 
@@ -12,9 +12,16 @@ from thapsang.kit.bulk.copy import Link, fetch
 DENSE = 2
 """Up to this many numbers for each wanted one, reading the whole range beats a join."""
 
+FEW = 2_000
+"""Up to so many registers are named in the query: a table of them for the connection costs more than their readings."""
+
 _RANGE = """
 SELECT register_id AS register, read_on, value, quality, source = 'price' AS price FROM metering_reading
 WHERE register_id BETWEEN {low} AND {high} AND {days}
+"""
+_NAMED = """
+SELECT register_id AS register, read_on, value, quality, source = 'price' AS price FROM metering_reading
+WHERE register_id = ANY('{{{registers}}}'::bigint[]) AND {days}
 """
 _JOIN = """
 SELECT register_id AS register, read_on, value, quality, source = 'price' AS price
@@ -56,5 +63,8 @@ def readings_of(link: Link, registers: pl.Series, days: str) -> pl.DataFrame:
         if high - low + 1 == len(registers):
             return rows
         return rows.join(registers.alias("register").to_frame(), on="register", how="semi")
+    if len(registers) <= FEW:
+        named = _NAMED.format(registers=",".join(map(str, registers.to_list())), days=days)
+        return pl.DataFrame(fetch(link, named), schema=SCHEMA)
     stage(link, "wanted_register", registers.alias("register").to_frame())
     return pl.DataFrame(fetch(link, _JOIN.format(days=days)), schema=SCHEMA)

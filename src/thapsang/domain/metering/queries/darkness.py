@@ -189,6 +189,11 @@ def _united(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     return united
 
 
+def storms_known(link: Link) -> bool:
+    """Tell whether any storm was ever declared: where none was, nothing is held back and nobody was dark."""
+    return bool(fetch(link, "SELECT id FROM metering_stormarea LIMIT 1").num_rows)
+
+
 def held_points(link: Link, *, closing: date, among: str = "") -> pl.DataFrame:
     """Return the points whose estimate for a closing day is held back: point, storm_id, anew (to be read).
 
@@ -197,7 +202,7 @@ def held_points(link: Link, *, closing: date, among: str = "") -> pl.DataFrame:
     a column `point` that narrows the search.
     """
     schema = {"point": pl.Int64, "storm_id": pl.Int64, "anew": pl.Boolean}
-    if not fetch(link, "SELECT id FROM metering_stormarea LIMIT 1").num_rows:
+    if not storms_known(link):
         return pl.DataFrame(schema=schema)
     dates = period_of(closing)
     query = held_query(dates.start, dates.end, period_month(closing), among=among)
