@@ -56,6 +56,27 @@ def test_a_short_secret_stops_the_start_without_being_printed(name: str) -> None
     assert "c2hvcnQ=" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("THAPSANG_DATA_KEYS", f"1:{KEY},2:b25seS1mb3ItZGV2ZWxvcG1lbnQtYW5kLWRlbW8tISE="),
+        ("THAPSANG_DATA_KEYS", f"7:b25seS1mb3ItZGV2ZWxvcG1lbnQtYW5kLWRlbW8tISE=,8:{KEY}"),
+        ("THAPSANG_SECRET_KEY_FALLBACKS", "only-for-development-and-demonstration"),
+        ("THAPSANG_DATA_KEYS", "a sentence that is long enough but no key of 32 bytes"),
+        ("THAPSANG_DATA_KEYS", f"{KEY}{KEY}"),
+        ("THAPSANG_INDEX_KEY", "a sentence that is long enough but no key of 32 bytes"),
+    ],
+)
+def test_a_default_among_others_or_a_malformed_key_stops_the_start(name: str, value: str) -> None:
+    done = start(
+        {**GOOD, "DJANGO_SETTINGS_MODULE": "thapsang.config.settings", name: value},
+        "import django; django.setup()",
+    )
+    assert done.returncode != 0
+    assert name in done.stderr and "ImproperlyConfigured" in done.stderr
+    assert value not in done.stderr
+
+
 def test_good_settings_start_locked_down() -> None:
     done = start({**GOOD, "THAPSANG_DEBUG": "1"})
     assert done.returncode == 0, done.stderr

@@ -42,6 +42,10 @@ if PRODUCTION:
                 f"{_name} is missing or is the public default. Set it to a secret of your own before starting "
                 "in production; `THAPSANG_ENV=development thapsang keys new` prints some."
             )
+    if DEFAULT_DATA_KEYS.partition(":")[2] in DATA_KEYS or DEFAULT_SECRET in SECRET_KEY_FALLBACKS:
+        raise ImproperlyConfigured(
+            "The public default stands among THAPSANG_DATA_KEYS or THAPSANG_SECRET_KEY_FALLBACKS: take it out."
+        )
 
 ALLOWED_HOSTS = os.environ.get("THAPSANG_HOSTS", "" if PRODUCTION else "*").split(",")
 CSRF_TRUSTED_ORIGINS = [o for o in os.environ.get("THAPSANG_ORIGINS", "").split(",") if o]

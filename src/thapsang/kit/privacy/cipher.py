@@ -84,6 +84,12 @@ def data_keys() -> DataKeys:
     return parse_data_keys(settings.DATA_KEYS)
 
 
+def check_keys() -> None:
+    """Read the keys of the settings. Raises DataKeyError when one of them is malformed."""
+    data_keys()
+    _decode(settings.INDEX_KEY, "THAPSANG_INDEX_KEY")
+
+
 @functools.lru_cache(maxsize=64)
 def _index_key(key: str, purpose: str) -> bytes:
     return hmac.digest(_decode(key, "THAPSANG_INDEX_KEY"), b"blind-index:" + purpose.encode(), "sha256")
