@@ -7,6 +7,9 @@ It writes what a month's bills need: one VAT rate an invoice, goods and discount
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import numpy as np
 import polars as pl
 import pyarrow as pa
@@ -29,6 +32,32 @@ INVOICES = (
 _ESCAPED = ("&", "<", ">", "\r"), ("&amp;", "&lt;", "&gt;", "&#xD;")
 
 
+@dataclass(frozen=True)
+class Drafts:
+    """Written invoices of one series. Each becomes an object only when asked for: signed a few at a time, their
+    bytes then stay in the processor's cache."""
+
+    identity: str
+    """What the Ids of the series begin with."""
+    numbers: pl.Series
+    bodies: pl.Series
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __iter__(self) -> Iterator[Draft]:
+        return iter(self.part(0, len(self)))
+
+    def part(self, start: int, stop: int) -> list[Draft]:
+        """Return the drafts of some places."""
+        numbers, bodies = self.numbers[start:stop].to_list(), self.bodies[start:stop].to_list()
+        return [Draft(f"{self.identity}{number}", body) for number, body in zip(numbers, bodies, strict=True)]
+
+    def take(self, places: pl.Series) -> Drafts:
+        """Return those at some places, in that order."""
+        return Drafts(self.identity, self.numbers.gather(places), self.bodies.gather(places))
+
+
 def drafts(
     invoices: pl.DataFrame,
     lines: pl.DataFrame,
@@ -41,7 +70,7 @@ def drafts(
     provider_tax_code: str,
     extras: list[str],
     related: dict[int, Related],
-) -> list[Draft]:
+) -> Drafts:
     """Return the DLHDon of each invoice, in order of `invoices`; `related` by number of invoice.
 
     Raises InvoiceError when lines are missing or do not sum to the net amount.
@@ -73,10 +102,7 @@ def drafts(
             pl.lit("</DLHDon>"),
         ).alias("text")
     )["text"]  # fmt: skip
-    return [
-        Draft(f"{identity}{number}", text)
-        for number, text in zip(rows["number"].to_list(), texts.cast(pl.Binary).to_list(), strict=True)
-    ]
+    return Drafts(identity, rows["number"], texts.cast(pl.Binary))
 
 
 def _buyer() -> list[pl.Expr]:

@@ -148,7 +148,7 @@ def _share_out(job: Job, beside: int, period: date, progress: Callable[[BatchPro
     """Work in this process and in helpers beside it until no book waits."""
 
     def tell() -> None:
-        if progress and (now := queries.progress(period=period)):
+        if progress and (now := queries.progress(period=period, statuses=False)):
             progress(now)
 
     with helpers("thapsang.journeys.issue_invoices.worker", job.to_json(), count=beside) as running:

@@ -13,7 +13,6 @@ from thapsang.domain.billing.types import PERIOD_FACTOR, bill_code
 from thapsang.domain.invoices.types import Policy, SeriesRule, shown_look_up_code
 from thapsang.engines.einvoice import (
     Buyer,
-    Draft,
     Extra,
     Invoice,
     InvoiceError,
@@ -65,7 +64,7 @@ class Shaper:
             yield self._invoice(row, all_lines[begin:end])
             begin = end
 
-    def drafts(self, rows: pl.DataFrame, lines: pl.DataFrame) -> list[Draft]:
+    def drafts(self, rows: pl.DataFrame, lines: pl.DataFrame) -> columns.Drafts:
         """Write the invoices of rows of one series, in their order.
 
         The first is also made the typed way, with all its checks: the two must be the same bytes.
@@ -81,7 +80,7 @@ class Shaper:
             related={row["number"]: _related(row) for row in
                      rows.filter(pl.col("relation").is_not_null()).iter_rows(named=True)},
         )  # fmt: skip
-        if made[0] != draft(next(self.invoices(first, lines))):
+        if made.part(0, 1)[0] != draft(next(self.invoices(first, lines))):
             raise InvoiceError(
                 "DLHDon", "is not what the typed invoice says.", "Report this: it is a fault of ours."
             )

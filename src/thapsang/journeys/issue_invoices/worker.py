@@ -6,11 +6,13 @@ time, holds no lock but that of its books. What was numbered when a process died
 
 from __future__ import annotations
 
-import hashlib
+import gc
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import adbc_driver_postgresql.dbapi as adbc
@@ -28,10 +30,11 @@ from thapsang.domain.invoices.bulk.claims import (
     mark_numbered,
     mark_partly_failed,
 )
-from thapsang.engines.einvoice import Draft, sign_batch
+from thapsang.engines.einvoice import sign_batch
+from thapsang.engines.einvoice.columns import Drafts
 from thapsang.journeys.issue_invoices.job import Job
 from thapsang.journeys.issue_invoices.material import Material, read
-from thapsang.journeys.issue_invoices.packing import Packed, pack
+from thapsang.journeys.issue_invoices.packing import Packer
 from thapsang.journeys.issue_invoices.shaping import Shaper, reason, relation
 from thapsang.kit.bulk.claiming import Links, Queue, open_links, work_through
 from thapsang.kit.bulk.sharing import be_helper
@@ -44,7 +47,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 _CHUNK = 100
-"""Invoices written, then signed, at a time: small enough for the processor's caches (docs/adr/0017)."""
+"""Invoices signed, hashed and packed at a time: small enough for the processor's caches (docs/adr/0017)."""
 _FOLLOWS_NONE = [
     pl.lit(None, pl.Int64).alias("relates_to_id"), pl.lit(None, pl.Int16).alias("relation"),
     pl.lit("").alias("reason"), pl.lit(0, pl.Int64).alias("copy"),
@@ -74,9 +77,19 @@ def work(
     job: Job, *, tell: Callable[[], None] | None = None, orphaned: Callable[[], bool] | None = None
 ) -> None:
     """Number and sign groups of books until none waits; books another process holds are waited for."""
-    with open_links(job.url, adbc.connect) as links:
+    with _settled(), open_links(job.url, adbc.connect) as links:
         desk = Desk(job, links, Shaper(queries.current_policy(), job.period))
         work_through(_queue(desk), links, after_group=tell, orphaned=orphaned)
+
+
+@contextmanager
+def _settled() -> Iterator[None]:
+    """What is loaded stays: looking through it for rubbish again and again costs as much as writing the invoices."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _queue(desk: Desk) -> Queue[ClaimedBook]:
@@ -199,23 +212,26 @@ def _sign(desk: Desk, claimed: list[ClaimedBook], material: Material | None) -> 
     """
     written = _written(desk, claimed, material) if material is not None and claimed else []
     at = timezone.localtime()
+    earlier = signing.packs_of_books(desk.write, batch_books=[book.id for book in claimed])
     kept = [
-        _keep(desk, book, part, _signed(part.drafts, at))
+        _keep(desk, book, part, at, earlier.get(book.id, 0) + count)
         for book in claimed
-        for part in written
-        if part.book_id == book.book_id and part.drafts
+        for count, part in enumerate(
+            (one for one in written if one.book_id == book.book_id and one.drafts), 1
+        )
     ]
     if kept:
         _note(desk, kept, at)
+    mark_done(desk.write, books=[(book, *_sums(written, book)) for book in claimed], at=at)
     for book in claimed:
-        mine = [part for part in written if part.book_id == book.book_id]
-        done, total = (
-            sum(len(part.drafts) for part in mine),
-            sum(int(part.rows["total"].sum()) for part in mine),
-        )
-        mark_done(desk.write, book=book, invoices=done, total=total, at=at)
-        if refused := [why for part in mine for why in part.refused]:
+        if refused := [why for part in written if part.book_id == book.book_id for why in part.refused]:
             mark_partly_failed(desk.write, book=book, problem="; ".join(refused))
+
+
+def _sums(written: list[Written], book: ClaimedBook) -> tuple[int, int]:
+    """Return how many invoices of a book were written, and their total."""
+    mine = [part for part in written if part.book_id == book.book_id]
+    return sum(part.rows.height for part in mine), sum(int(part.rows["total"].sum()) for part in mine)
 
 
 @dataclass(frozen=True)
@@ -224,7 +240,7 @@ class Written:
 
     book_id: int
     rows: pl.DataFrame
-    drafts: list[Draft]
+    drafts: Drafts | None
     refused: list[str]
 
 
@@ -237,9 +253,9 @@ def _written(desk: Desk, claimed: list[ClaimedBook], material: Material) -> list
         good, drafts, refused = _drafts(desk, of_series, material)
         places = good.select("book_id").with_row_index("place")
         for (book_id,), part in places.group_by("book_id", maintain_order=True):
-            mine = part["place"].to_list()
-            found.append(Written(int(str(book_id)), good[mine], [drafts[place] for place in mine], []))  # fmt: skip
-        found += [Written(book_id, good.clear(), [], [why]) for book_id, why in refused]
+            mine = part["place"]
+            found.append(Written(int(str(book_id)), good[mine], drafts.take(mine) if drafts else None, []))
+        found += [Written(book_id, good.clear(), None, [why]) for book_id, why in refused]
     return found
 
 
@@ -250,18 +266,9 @@ def _numbered_rows(desk: Desk, material: Material) -> pl.DataFrame:
     return bills.join(unsigned, on="bill_id", how="inner", maintain_order="left")
 
 
-def _signed(drafts: list[Draft], at: datetime) -> list[bytes]:
-    signer = operations.signer()
-    return [
-        file
-        for start in range(0, len(drafts), _CHUNK)
-        for file in sign_batch(drafts[start : start + _CHUNK], signer, at=at)
-    ]
-
-
 def _drafts(
     desk: Desk, rows: pl.DataFrame, material: Material
-) -> tuple[pl.DataFrame, list[Draft], list[tuple[int, str]]]:
+) -> tuple[pl.DataFrame, Drafts | None, list[tuple[int, str]]]:
     """Write the invoices of rows; those whose data went wrong since they were numbered are named and left numbered."""
     bad = {
         found["bill_id"]: f"{found['element']}: {found['problem']} {found['remedy']}"
@@ -276,7 +283,7 @@ def _drafts(
         for row in rows.filter(wrong).iter_rows(named=True)
     ]
     good = rows.filter(~wrong)
-    return good, desk.shaper.drafts(good, lines) if good.height else [], refused
+    return good, desk.shaper.drafts(good, lines) if good.height else None, refused
 
 
 @dataclass(frozen=True)
@@ -291,20 +298,29 @@ class KeptPack:
     sizes: list[int]
 
 
-def _keep(desk: Desk, book: ClaimedBook, part: Written, signed: list[bytes]) -> KeptPack:
-    """Keep a book's signed files of one series as one pack on disk."""
-    rows, period = part.rows, f"{desk.job.period:%Y-%m}"
-    numbers, series = rows["number"].to_list(), rows["series"][0]
-    made: Packed = pack([f"{series}-{number:08d}.xml" for number in numbers], signed)
-    kept = files.keep(made.content)
-    count = signing.packs_of_book(desk.write, batch_book_id=book.id)
+def _keep(desk: Desk, book: ClaimedBook, part: Written, at: datetime, nth: int) -> KeptPack:
+    """Sign a book's invoices of one series and keep them as its nth pack on disk."""
+    rows, period, series = part.rows, f"{desk.job.period:%Y-%m}", part.rows["series"][0]
+    made, hashes = Packer(), list[bytes]()
+    kept = files.keep(_signed(part, at, made, hashes))
     new = signing.NewPack(
         batch_book_id=book.id, series_id=int(rows["series_id"][0]), sha256=kept.sha256,
-        name=f"{period}/{series}/{book.code}-{count + 1}.zip", invoices=len(signed), size=kept.size,
+        name=f"{period}/{series}/{book.code}-{nth}.zip", invoices=len(hashes), size=kept.size,
         first=int(rows["id"][0]), last=int(rows["id"][-1]),
     )  # fmt: skip
-    hashes = [hashlib.sha256(file).digest() for file in signed]
-    return KeptPack(new, kept, rows["id"].to_list(), hashes, made.positions, [len(file) for file in signed])
+    return KeptPack(new, kept, rows["id"].to_list(), hashes, made.positions, made.sizes)
+
+
+def _signed(part: Written, at: datetime, pack: Packer, hashes: list[bytes]) -> Iterator[bytes]:
+    """Sign a book's invoices and yield its pack, some invoices at a time; `hashes` takes the hash of each file."""
+    assert part.drafts is not None
+    signer, series = operations.signer(), part.rows["series"][0]
+    for start in range(0, part.rows.height, _CHUNK):
+        signed = sign_batch(part.drafts.part(start, start + _CHUNK), signer, at=at)
+        numbers = part.rows["number"][start : start + _CHUNK].to_list()
+        hashes += [sha256(file).digest() for file in signed]
+        yield pack.add([f"{series}-{number:08d}.xml" for number in numbers], signed)
+    yield pack.end()
 
 
 def _note(desk: Desk, kept: list[KeptPack], at: datetime) -> None:

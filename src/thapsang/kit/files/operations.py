@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -37,8 +37,8 @@ def path_of(sha256: str) -> Path:
     return Path(settings.FILES) / sha256[:2] / sha256[2:4] / sha256
 
 
-def keep(content: bytes | Path) -> Kept:
-    """Write bytes, or copy a file, to disk under its SHA-256; the same content is written once.
+def keep(content: bytes | Path | Iterable[bytes]) -> Kept:
+    """Write bytes (whole or in pieces), or copy a file, to disk under its SHA-256; the same content is written once.
 
     Atomic: a reader sees the whole file or none, also after a crash. Reads in pieces: a file of any size.
     Raises OSError when the disk refuses.
@@ -71,9 +71,12 @@ def drop_partial(*, before: datetime) -> int:
     return len(old)
 
 
-def _pieces(content: bytes | Path) -> Iterator[bytes]:
+def _pieces(content: bytes | Path | Iterable[bytes]) -> Iterator[bytes]:
     if isinstance(content, bytes):
         yield content
+        return
+    if not isinstance(content, Path):
+        yield from content
         return
     with content.open("rb") as source:
         while piece := source.read(_PIECE):

@@ -52,13 +52,14 @@ def mark_numbered(link: psycopg.Connection[Any], *, ids: list[int]) -> None:
 
 
 def mark_done(
-    link: psycopg.Connection[Any], *, book: ClaimedBook, invoices: int, total: int, at: datetime
+    link: psycopg.Connection[Any], *, books: list[tuple[ClaimedBook, int, int]], at: datetime
 ) -> None:
-    """Mark a claimed book done and add what was signed."""
+    """Mark claimed books done and add what was signed of each: invoices, and their total in đồng."""
     link.execute(
-        "UPDATE invoices_batchbook SET status = 'done', problem = '', invoices = invoices + %s, "
-        "total = total + %s, finished_at = %s WHERE id = %s",
-        [invoices, total, at, book.id],
+        "UPDATE invoices_batchbook b SET status = 'done', problem = '', invoices = b.invoices + v.invoices, "
+        "total = b.total + v.total, finished_at = %s "
+        "FROM unnest(%s::bigint[], %s::int[], %s::bigint[]) AS v(id, invoices, total) WHERE b.id = v.id",
+        [at, [book.id for book, _, _ in books], [n for _, n, _ in books], [total for _, _, total in books]],
     )
 
 

@@ -81,13 +81,13 @@ def add_packs(link: psycopg.Connection[Any], *, packs: list[NewPack], at: dateti
                 return numbers
 
 
-def packs_of_book(link: psycopg.Connection[Any], *, batch_book_id: int) -> int:
-    """Return how many packs a book has."""
-    row = link.execute(
-        "SELECT count(*) FROM invoices_pack WHERE batch_book_id = %s", [batch_book_id]
-    ).fetchone()
-    assert row is not None
-    return int(row[0])
+def packs_of_books(link: psycopg.Connection[Any], *, batch_books: list[int]) -> dict[int, int]:
+    """Return how many packs each of some books has; none is not named."""
+    rows = link.execute(
+        "SELECT batch_book_id, count(*) FROM invoices_pack WHERE batch_book_id = ANY(%s) GROUP BY 1",
+        [batch_books],
+    )
+    return dict(rows.fetchall())
 
 
 def mark_signed(

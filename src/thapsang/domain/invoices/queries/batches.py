@@ -16,8 +16,11 @@ def batches() -> list[date]:
     return list(Batch.objects.order_by("-period").values_list("period", flat=True))
 
 
-def progress(*, period: date) -> BatchProgress | None:
-    """Return how far a month's invoices are, None before the first start."""
+def progress(*, period: date, statuses: bool = True) -> BatchProgress | None:
+    """Return how far a month's invoices are, None before the first start.
+
+    `statuses` counts all invoices of the month: who asks every second leaves them out, and gets none.
+    """
     batch = Batch.objects.filter(period=period).first()
     if batch is None:
         return None
@@ -29,7 +32,7 @@ def progress(*, period: date) -> BatchProgress | None:
     )  # fmt: skip
     hindered = Obstacle.objects.filter(batch_book__batch=batch).count()
     return BatchProgress(
-        period=period, status=batch.status, obstacles=hindered, statuses=_statuses(period),
+        period=period, status=batch.status, obstacles=hindered, statuses=_statuses(period) if statuses else {},
         started_at=batch.started_at, finished_at=batch.finished_at, **books,
     )  # fmt: skip
 
