@@ -14,12 +14,14 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.conf import settings
 from django.db import connection
+from rich.progress import Progress
 
 from thapsang.domain.customers import operations, queries, types
 from thapsang.domain.customers.bulk import billing_terms
 from thapsang.domain.ledger import bulk as ledger
 from thapsang.domain.metering import bulk as metering
 from thapsang.domain.network import queries as network
+from thapsang.interfaces.cli import demo_steps
 from thapsang.journeys.load_demo import DemoError, Loaded, load, logins
 from thapsang.journeys.load_demo.plan import make_plan
 from thapsang.kit.bulk.copy import bulk_connection, url
@@ -211,6 +213,13 @@ def test_real_customers_are_never_touched(transactional_db: None) -> None:
 def test_the_size_has_limits(customers: int) -> None:
     with pytest.raises(DemoError, match="from 100 to 1,200,000"):
         load(customers=customers, at=AT)
+
+
+def test_production_never_runs_the_demonstration(settings, monkeypatch) -> None:
+    monkeypatch.setattr(demo_steps, "call_command", lambda *_, **__: pytest.fail("the tables were touched"))
+    settings.PRODUCTION = True
+    with pytest.raises(DemoError, match="production"):
+        demo_steps.prepare(Progress(disable=True), 100)
 
 
 def test_production_never_gets_invented_people(settings) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
 
+from django.conf import settings
 from django.core.management import call_command
 from django.utils import timezone
 from rich.progress import Progress, TaskID
@@ -17,7 +18,12 @@ MONTHS = 13
 
 
 def prepare(progress: Progress, customers: int) -> None:
-    """Do whatever is not done yet; each step shows its progress and can be killed and repeated."""
+    """Do whatever is not done yet; each step shows its progress and can be killed and repeated.
+
+    Raises DemoError in production, before anything is touched: months billed and paid in play are real ones there.
+    """
+    if settings.PRODUCTION:
+        raise load_demo.DemoError("THAPSANG_ENV is production: the demonstration never runs there.")
     with Step(progress, "Creating the tables"):
         call_command("migrate", interactive=False, verbosity=0)
     loaded = _load_province(progress, customers)
