@@ -22,7 +22,7 @@ from thapsang.interfaces.shared.charts import MonthBar, month_chart, month_table
 from thapsang.interfaces.shared.words import gettext
 
 if TYPE_CHECKING:
-    from thapsang.domain.billing.types import BillView, LineView
+    from thapsang.domain.billing.types import BillView, LaterBill, LineView
     from thapsang.domain.customers.queries import Place
     from thapsang.domain.metering.queries import MonthUsage, Timeline
     from thapsang.domain.payments.types import GuardedBill, OwnBill
@@ -57,6 +57,7 @@ class ToldBill:
     detail: BillDetail
     place: Place
     usage: list[MonthUsage]
+    later: tuple[LaterBill, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class BillPage:
     each_day: str
     stretches: list[bill_words.Stretch]
     bars: list[MonthBar]
+    later: list[bill_words.LaterNote]
 
 
 def rows(bills: list[BillView]) -> list[BillRow]:
@@ -90,6 +92,7 @@ class ReadBill:
     places: Mapping[int, Place]
     lines: tuple[tuple[LineView, ...], int]
     timeline: Timeline
+    later: tuple[LaterBill, ...]
 
 
 def bill_questions(*, bill_id: int) -> tuple[Question[Any], ...]:
@@ -104,6 +107,7 @@ def bill_questions(*, bill_id: int) -> tuple[Question[Any], ...]:
         customers.places_question(supply_point_id=point),
         billing.lines_question(bill_id=bill_id),
         metering.timeline_question(supply_point_id=point, months=MONTHS + 2, until=_month_after(month, 2)),
+        billing.later_question(bill_id=bill_id),
     )
 
 
@@ -114,7 +118,8 @@ def told_bill(read: ReadBill, *, phone_index: bytes | None) -> ToldBill | None:
         return None
     lines, policy = read.lines
     usage = read.timeline.months(count=MONTHS, until=own.bill.end)
-    return ToldBill(own, BillDetail(own.bill, lines, policy), read.places[own.bill.agreement_id], usage)
+    place = read.places[own.bill.agreement_id]
+    return ToldBill(own, BillDetail(own.bill, lines, policy), place, usage, read.later)
 
 
 def bill_page(told: ToldBill) -> BillPage:
@@ -132,7 +137,21 @@ def bill_page(told: ToldBill) -> BillPage:
         each_day="" if follows else bill_words.each_day(bill.kwh, bill.total, (bill.end - bill.start).days),
         stretches=bill_words.stretches(told.detail.lines, bill.net, laws_of(told.detail)),
         bars=bill_words.year_of(month, told.usage),
+        later=_later(told.later),
     )
+
+
+def _later(bills: tuple[LaterBill, ...]) -> list[bill_words.LaterNote]:
+    """Tell what later bills took off or added, a relief with the resolution behind it."""
+    granted = [bill.id for bill in bills if bill.relief]
+    language = get_language() or "vi"
+    laws = reliefs.citations_of_bills(bill_ids=granted, language=language) if granted else {}
+    return [
+        bill_words.later_note(
+            bill, [law for n, law in sorted(laws.get(bill.id, {}).items()) if n in bill.references]
+        )
+        for bill in bills
+    ]
 
 
 def laws_of(detail: BillDetail) -> Mapping[int, bill_words.Law]:
@@ -157,6 +176,10 @@ def shown(page: BillPage, *, address: str, today: date) -> dict[str, Value]:
         "left": words.dong(left) if left else "",
         "below": bill.total < 0,
         "paid": words.dong(row.paid) if row.paid else "",
+        "later": [
+            {"said": one.said, "address": f"/bills/{one.code}/", "because": one.because, "doubt": one.doubt}
+            for one in page.later
+        ],
         "due": words.day(bill.due_on),
         "late": bool(left) and bill.due_on < today,
         "used": page.used,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
-from thapsang.domain.billing.types import LineView, LinkView
+from thapsang.domain.billing.types import LaterBill, LineView, LinkView, bill_code
 from thapsang.interfaces.shared import words
 from thapsang.interfaces.shared.charts import MonthBar
 from thapsang.interfaces.shared.words import gettext
@@ -96,6 +96,35 @@ def follows(link: LinkView | None) -> str:
         "final": gettext("Hóa đơn chấm dứt hợp đồng."),
     }
     return texts[link.kind] % {"code": link.of_code}
+
+
+@dataclass(frozen=True)
+class LaterNote:
+    """What a later bill did to the one it follows, in words, with its law and what is uncertain in it."""
+
+    code: str
+    said: str
+    because: str
+    doubt: str
+
+
+def later_note(later: LaterBill, laws: Sequence[Law]) -> LaterNote:
+    """Say what a later bill took off or added, with VAT: a relief, its reversal, an adjustment, a replacement."""
+    less = later.total < 0
+    if later.relief:
+        text = gettext("Được giảm %(amount)s.") if less else gettext("Thu lại %(amount)s đã giảm.")
+    else:
+        texts = {
+            "adjusts": gettext("Điều chỉnh giảm %(amount)s.")
+            if less
+            else gettext("Điều chỉnh tăng %(amount)s."),
+            "cancels": gettext("Hóa đơn này đã hủy."),
+            "replaces": gettext("Hóa đơn thay thế: %(amount)s."),
+        }
+        text = texts[later.kind]
+    said = text % {"amount": words.dong(abs(later.total))}
+    doubts = dict.fromkeys(law.doubt for law in laws if law.doubt)
+    return LaterNote(bill_code(later.id), said, "; ".join(law.text for law in laws), " ".join(doubts))
 
 
 def stretches(lines: Sequence[LineView], net: int, laws: Mapping[int, Law]) -> list[Stretch]:

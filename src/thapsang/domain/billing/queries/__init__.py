@@ -8,6 +8,7 @@ from thapsang.domain.billing.queries.bills import (
     bills_of,
     bills_of_customers,
     detail,
+    later_question,
     lines_question,
     newest_bill,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "detail",
     "exception",
     "exception_counts",
+    "later_question",
     "lines_question",
     "load_policy",
     "newest_bill",

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import connection
 
-from thapsang.domain.billing.types import BillDetail, BillView, LineView, parts
+from thapsang.domain.billing.types import BillDetail, BillView, LaterBill, LineView, parts
 from thapsang.kit.db.questions import Question, Rows, answer
 
 BILL_COLUMNS = (
@@ -71,6 +71,30 @@ SELECT CASE WHEN b.id % 10 = 0 THEN r.policy_version_id ELSE coalesce(
 FROM billing_bill b JOIN billing_billrun r ON r.id = b.run_id LEFT JOIN billing_billline l ON l.bill_id = %(bill)s
 WHERE b.id = %(bill)s ORDER BY l.line_no
 """
+
+
+# Numbers of one point and month: one partition is looked at, however many months there are.
+_LATER = """
+SELECT l.bill_id, l.kind, starts_with(l.origin, 'relief:'), b.total,
+       (SELECT coalesce(string_agg(DISTINCT e.reference::text, ','), '') FROM billing_billline e
+        WHERE e.bill_id = b.id AND e.bill_id BETWEEN %(low)s AND %(high)s AND e.kind = 'relief' AND e.reference > 0)
+FROM billing_billlink l JOIN billing_bill b ON b.id = l.bill_id
+WHERE l.of_bill_id = %(bill)s AND b.id BETWEEN %(low)s AND %(high)s ORDER BY l.bill_id
+"""
+
+
+def later_question(*, bill_id: int) -> Question[tuple[LaterBill, ...]]:
+    """Ask which later bills follow a bill, with what they add to it or take off, đồng with VAT."""
+    low = bill_id // 10 * 10
+    return Question(
+        _LATER,
+        {"bill": bill_id, "low": low, "high": low + 9},
+        lambda rows: tuple(_later(*row) for row in rows),
+    )
+
+
+def _later(number: int, kind: str, relief: bool, total: int, cited: str) -> LaterBill:
+    return LaterBill(number, kind, relief, total, tuple(sorted(map(int, cited.split(",") if cited else ()))))
 
 
 def detail(*, bill: BillView) -> BillDetail:

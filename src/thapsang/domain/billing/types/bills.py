@@ -155,6 +155,20 @@ class LineView:
 
 
 @dataclass(frozen=True)
+class LaterBill:
+    """A bill that follows another: what it is, whether a relief batch made it, its đồng with VAT (below zero: off).
+
+    `references` are those of its relief lines, as they count in its book of reliefs.
+    """
+
+    id: int
+    kind: str
+    relief: bool
+    total: int
+    references: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class BillDetail:
     """A bill with its lines; `reference` numbers count in the tariff book of `policy_version_id`."""
 
