@@ -21,8 +21,9 @@ def test_beside_is_a_left_join(left: list[int | None], right: list[int], far: bo
     assert sorted(joined.rows(), key=str) == sorted(one.join(two, on="k", how="left").rows(), key=str)
 
 
-@given(NUMBERS, NUMBERS)
-def test_among_is_membership(numbers: list[int], few: list[int]) -> None:
+@given(NUMBERS, NUMBERS, st.booleans())
+def test_among_is_membership(numbers: list[int], few: list[int], far: bool) -> None:
+    few = [*few, 10**9] if far else few
     asked = pl.Series(numbers, dtype=pl.Int64), pl.Series(few, dtype=pl.Int64)
     assert among(*asked).to_list() == [number in few for number in numbers]
 

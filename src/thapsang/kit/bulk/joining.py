@@ -7,6 +7,8 @@ import polars as pl
 
 _SPREAD = 8
 """Up to this many numbers for each row, a place for every number costs less than a hash table."""
+_WIDE = 64
+"""The same where a place is one byte that tells whether the number is there."""
 
 
 def is_ascending(numbers: pl.Series) -> bool:
@@ -18,8 +20,17 @@ def is_ascending(numbers: pl.Series) -> bool:
 
 
 def among(numbers: pl.Series, few: pl.Series) -> pl.Series:
-    """Tell which of some whole numbers, none missing, are among a few others."""
-    return pl.Series(np.isin(numbers.to_numpy(), few.to_numpy()))
+    """Tell which of some whole numbers, none missing, are among others."""
+    asked, wanted = numbers.to_numpy(), few.to_numpy()
+    if not len(wanted):
+        return pl.repeat(False, len(asked), eager=True)
+    low, high = int(wanted.min()), int(wanted.max())
+    if high - low > _WIDE * len(wanted) + 1000:
+        return pl.Series(np.isin(asked, wanted))
+    # One place before and one behind the range take the numbers outside it.
+    there = np.zeros(high - low + 3, np.bool_)
+    there[wanted - (low - 1)] = True
+    return pl.Series(there[np.clip(asked, low - 1, high + 1) - (low - 1)])
 
 
 def beside(left: pl.DataFrame, right: pl.DataFrame, *, on: str) -> pl.DataFrame:

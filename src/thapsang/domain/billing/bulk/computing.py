@@ -15,6 +15,7 @@ from thapsang.domain.metering import bulk as metering
 from thapsang.domain.metering.types import book_period
 from thapsang.engines.rating import Rated, TariffBook, rate
 from thapsang.kit.bulk.copy import Link
+from thapsang.kit.bulk.joining import among, is_ascending
 
 USAGE = (
     "point",
@@ -98,14 +99,13 @@ def _terms(link: Link, points: pl.DataFrame, books: dict[int, list[int]], period
 def _rated(
     book: TariffBook, points: pl.DataFrame, usage: pl.DataFrame, issues: pl.DataFrame, terms: pl.DataFrame
 ) -> Computed:
-    owners = terms.unique("point", keep="last", maintain_order=True)
+    alone = is_ascending(terms["point"])
+    owners = terms if alone else terms.unique("point", keep="last", maintain_order=True)
     before = _not_billable(usage, issues, terms, owners)
-    if before.height:
-        bad = before["point"].implode()
-        usage, terms = (t.filter(~pl.col("point").is_in(bad)) for t in (usage, terms))
     if usage.height != owners.height or before.height:
-        usage = usage.join(owners.select("point"), on="point", how="semi", maintain_order="left")
-        terms = terms.join(usage.select("point"), on="point", how="semi", maintain_order="left")
+        owned = among(usage["point"], owners["point"])
+        usage = usage.filter(owned & ~among(usage["point"], before["point"]))
+        terms = terms.filter(among(terms["point"], usage["point"]))
     asked = _arrow(terms, TERMS)
     rated = rate(book, _arrow(usage, USAGE), asked)
     problems = pl.DataFrame(rated.problems).select(pl.col("point"), pl.col("code", "detail").cast(pl.String))
@@ -125,17 +125,18 @@ def _not_billable(
     """Return the points that cannot even be rated: point, code, detail."""
     none = pl.DataFrame(schema=PROBLEM)
     # A vacant point's missing reading is nobody's bill: metering's issues count where an agreement runs.
-    found = [none, issues.join(owners.select("point"), on="point", how="semi")]
+    found = [none, issues.filter(among(issues["point"], owners["point"]))]
     if owners.height != terms.height:
         changes = terms.group_by("point").agg(
             n=pl.col("agreement_id").n_unique(), on=pl.col("start").max().dt.to_string()
         )
         changed = changes.filter(pl.col("n") > 1)
         found.append(_problem(changed, "customer-changed", pl.struct(date="on").struct.json_encode()))
-    vacant = usage.filter(pl.col("kwh") > 0).join(owners, on="point", how="anti")
+    vacant = usage.filter((usage["kwh"] > 0) & ~among(usage["point"], owners["point"]))
     by_point = vacant.group_by("point").agg(pl.col("kwh").sum())
     found.append(_problem(by_point, "no-agreement", pl.struct("kwh").struct.json_encode()))
-    silent = owners.join(usage, on="point", how="anti").join(issues, on="point", how="anti")
+    told = among(owners["point"], usage["point"]) | among(owners["point"], issues["point"])
+    silent = owners.filter(~told)
     found.append(_problem(silent, "no-usage", pl.lit("{}")))
     return pl.concat(found).unique("point", keep="first")
 
