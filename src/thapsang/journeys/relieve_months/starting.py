@@ -33,6 +33,8 @@ from thapsang.kit.db.transactions import transaction
 
 GROUP_POINTS = 20_000
 """Points of the books taken at a time, about: large enough for COPY, small enough to repeat."""
+UNKNOWN_BOOKS = 20
+"""Books taken at a time in a month whose run has no books of its own."""
 HELPER_BOOKS = 40
 """A helper process takes a second or two to start: it pays from about so many books on."""
 
@@ -171,7 +173,7 @@ def _group(found: BatchView, workers: int) -> int:
     """Return how many books of a month have about GROUP_POINTS points, or a part of the month that can be shared."""
     run = billing.run_progress(period=found.months[0])
     if run is None or not run.points:
-        return 1
+        return UNKNOWN_BOOKS
     return max(1, min(GROUP_POINTS, run.points // (4 * workers)) * run.books // run.points)
 
 
