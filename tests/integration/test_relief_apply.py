@@ -10,6 +10,7 @@ from django.db import IntegrityError, connection
 
 from tests.factories import billing as world
 from tests.factories import reliefs as factory
+from thapsang.domain.billing.types import bill_id
 from thapsang.domain.ledger import queries as ledger
 from thapsang.domain.reliefs import queries
 from thapsang.domain.reliefs.types import BatchStateError, FourEyesError, ReliefError, UnknownProgrammeError
@@ -259,6 +260,27 @@ def test_the_database_itself_refuses() -> None:
             f"INSERT INTO reliefs_grant ({columns}) SELECT {columns.replace('line_no', 'line_no + 5')} "
             f"FROM reliefs_grant WHERE batch_id = {number} LIMIT 1"
         )
+
+
+@pytest.mark.usefixtures("province")
+@pytest.mark.parametrize("far", [False, True], ids=["close", "far apart"])
+def test_a_link_to_a_bill_that_is_not_there_is_refused(far: bool) -> None:
+    """Numbers that lie close are looked at as a range, others one by one: neither lets a wrong one through."""
+    points = [
+        row[0] for row in rows("SELECT supply_point_id FROM billing_bill WHERE id % 10 = 0 ORDER BY id")
+    ]
+    first, second = points[0], points[-1] if far else points[1]
+    number = queries.batch(batch_id=applied()).version_id
+    insert = (
+        "INSERT INTO billing_billlink (bill_id, of_bill_id, kind, origin, relief_version_id) VALUES "
+        f"({bill_id(OCTOBER, first, 2)}, {bill_id(OCTOBER, first, 1)}, 'adjusts', 'relief:9', {number}), "
+        f"({bill_id(OCTOBER, second, 2)}, {bill_id(OCTOBER, second)}, 'adjusts', 'relief:9', {number})"
+    )
+    with (
+        pytest.raises(IntegrityError, match="the bill it follows does not exist"),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(insert)
 
 
 @pytest.mark.usefixtures("province")
