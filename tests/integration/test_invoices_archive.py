@@ -102,6 +102,15 @@ def test_again_changes_nothing_and_invoices_issued_since_come_in(tmp_path: Path)
     assert after.keys() == before.keys() and all(after[name] != before[name] for name in before)
 
 
+def test_two_processes_share_the_books_and_write_the_same(tmp_path: Path, capfd: Any) -> None:
+    made.billed(books=6, points=3)
+    folder = tmp_path / "two"
+    assert deliver_bills.archive(period=OCTOBER, folder=folder, workers=2).made == 6
+    assert "Traceback" not in capfd.readouterr().err
+    helped = deliver_bills.archive(period=OCTOBER, folder=folder, workers=2)
+    assert (helped.done, helped.made) == (6, 0)
+
+
 def test_one_book_and_unknown_books_and_a_month_not_billed(tmp_path: Path) -> None:
     made.billed(books=2, points=3)
     (code, _) = [row[0] for row in rows("SELECT code FROM network_readingbook ORDER BY id")]

@@ -15,7 +15,6 @@ from typing import Any, Final, cast
 
 import typst
 from django.conf import settings
-from django.contrib.staticfiles import finders
 from django.utils import timezone
 from django.utils.translation import get_language, gettext
 
@@ -28,6 +27,8 @@ from thapsang.interfaces.shared.distributor import distributor
 
 ARCHIVED: Final = "a-2b"
 """What is kept or printed is PDF/A-2b: fonts and colours are in the file."""
+_LOGO: Final = Path(__file__).parents[1] / "static" / "shared" / "icons" / "lamp.svg"
+"""By its place: a helper of an archive has no pages, and so no finder of their files."""
 _one_at_a_time = threading.Lock()
 
 
@@ -134,6 +135,6 @@ def _distributor(language: str) -> tuple[tuple[str, str], ...]:
         ("night", who.night),
         ("amber", who.amber),
         ("distributor", who.name),
-        ("logo", Path(str(finders.find("shared/icons/lamp.svg"))).read_text(encoding="utf-8")),
+        ("logo", _LOGO.read_text(encoding="utf-8")),
         ("hotline", gettext("Chăm sóc khách hàng %(phone)s") % {"phone": who.hotline_shown}),
     )
