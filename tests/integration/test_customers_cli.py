@@ -32,7 +32,7 @@ def test_find_and_show() -> None:
 def test_what_is_not_there_is_said() -> None:
     assert "Nobody found" in runner.invoke(customers.app, ["find", "ai do"]).stdout
     missing = runner.invoke(customers.app, ["show", "PA13VH9999999"])
-    assert missing.exit_code == 1 and "customers find" in missing.stderr
+    assert missing.exit_code == 2 and "customers find" in missing.stderr
 
 
 @pytest.mark.django_db

@@ -62,7 +62,7 @@ def test_import_reject_mend_estimate_correct(tmp_path: Path) -> None:
         "--reason",
         "đọc lại",
     )
-    assert run(*words, "--value", 150).exit_code == 1
+    assert run(*words, "--value", 150).exit_code == 2
     assert json.loads(run(*words, "--value", 290, "--json").stdout)["before"] == 303
     rows = json.loads(run("imports", "--json").stdout)
     assert [row["status"] for row in rows] == ["finished", "finished"]
@@ -74,7 +74,7 @@ def test_a_file_that_cannot_be_read_exits_2(tmp_path: Path) -> None:
     file.write_text("serial,value\n1,2\n")
     done = run("import", file)
     assert done.exit_code == 2
-    assert "thiếu cột" in done.output
+    assert "missing: register, read_on" in done.output
 
 
 @pytest.mark.parametrize(

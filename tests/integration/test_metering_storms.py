@@ -278,4 +278,4 @@ def test_all_of_it_from_the_command_line() -> None:
     assert run("end", number, "--at", "2026-10-27 00:00", "--reason", "r")["state"] == "ended"
     assert run("withdraw", number, "--reason", "r")["state"] == "withdrawn"
     refused = CliRunner().invoke(readings.app, ["storm", "end", "999", "--at", "x", "--reason", "r"])
-    assert refused.exit_code == 1
+    assert refused.exit_code == 2

@@ -138,7 +138,7 @@ def test_from_the_command_line(tmp_path: Path) -> None:
     [first] = run("list", "--status", "asked")
     assert "holder" not in first and first["account_tail"] == "6789"
     number = str(first["id"])
-    run("file", "--to", str(tmp_path / "none.xml"), code=1)
+    run("file", "--to", str(tmp_path / "none.xml"), code=2)
     assert run("approve", number, "--reason", "r")["status"] == "approved"
     asked = run(
         "ask", "--customer", theirs.customer_code, "--amount", "5", "--bank", "970415", "--reason", "r", "--actor", "b",
@@ -153,4 +153,4 @@ def test_from_the_command_line(tmp_path: Path) -> None:
     assert again.read_bytes() == path.read_bytes() and path.stat().st_mode & 0o777 == 0o600
     assert run("confirm", number, "--bank-reference", "FT1")["status"] == "paid"
     assert run("returned", number, "--reason", "sai")["status"] == "returned"
-    run("confirm", "999", "--bank-reference", "x", code=1)
+    run("confirm", "999", "--bank-reference", "x", code=2)

@@ -11,12 +11,11 @@ from rich.console import Console
 from rich.table import Table
 
 from thapsang.interfaces.cli.database import database
+from thapsang.interfaces.cli.printing import WRONG, AsJson, print_json
 from thapsang.kit.audit import queries
 
 app = typer.Typer(help="The audit log: list it, prove it whole, note its end.", no_args_is_help=True)
 out = Console()
-
-AS_JSON = typer.Option(False, "--json", help="Print JSON instead of text.")
 
 
 @app.command("list")
@@ -26,14 +25,14 @@ def list_entries(
     subject: str = typer.Option("", help="Only this subject, e.g. customer:PA13VH0000001."),
     since: datetime | None = typer.Option(None, help="From this moment on."),
     limit: int = typer.Option(50, min=1, help="At most this many, newest first."),
-    as_json: bool = AS_JSON,
+    as_json: AsJson = False,
 ) -> None:
-    """List entries, newest first."""
+    """List entries of the audit log, the newest first: who did what, when, to what, and why."""
     since = since.astimezone() if since else None
     with database():
         rows = queries.entries(actor=actor, action=action, subject=subject, since=since, limit=limit)
     if as_json:
-        print(json.dumps([asdict(row) for row in rows], ensure_ascii=False, default=str))
+        print_json([asdict(row) for row in rows])
         return
     table = Table("#", "when", "who", "action", "subject", "before", "after", "reason")
     for row in rows:
@@ -46,13 +45,13 @@ def list_entries(
 @app.command()
 def verify(
     anchor: str = typer.Option("", help="An end noted earlier by `audit anchor`, as ENTRIES:HASH."),
-    as_json: bool = AS_JSON,
+    as_json: AsJson = False,
 ) -> None:
     """Read the whole log and name every entry that was changed, removed or moved. Exit code 1 if one was."""
     with database():
         outcome = queries.verify(anchored=_anchor(anchor) if anchor else None)
     if as_json:
-        print(json.dumps({"whole": outcome.whole, **asdict(outcome)}, ensure_ascii=False))
+        print_json({"whole": outcome.whole, **asdict(outcome)})
     elif outcome.whole:
         out.print(
             f"[green]Whole:[/] {outcome.entries} entries, each follows the one before, the head is sealed."
@@ -63,15 +62,18 @@ def verify(
             line = f"  entry {problem.entry}  {problem.kind}: {problem.detail}"
             out.print(line, markup=False, soft_wrap=True)
         out.print("Change nothing, take a copy, compare with a backup: docs/operations/staff.md.")
-    raise typer.Exit(0 if outcome.whole else 1)
+    raise typer.Exit(0 if outcome.whole else WRONG)
 
 
 @app.command()
-def anchor(as_json: bool = AS_JSON) -> None:
+def anchor(as_json: AsJson = False) -> None:
     """Print the log's end, to be noted outside the database; `audit verify --anchor` proves it later."""
     with database():
         end = queries.anchor()
-    print(json.dumps(asdict(end)) if as_json else f"{end.entries}:{end.hash}")
+    if as_json:
+        print_json(asdict(end))
+    else:
+        print(f"{end.entries}:{end.hash}")
 
 
 def _anchor(text: str) -> queries.Anchor:

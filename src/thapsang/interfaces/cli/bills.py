@@ -27,7 +27,7 @@ from thapsang.domain.tariffs.queries import UnreadablePolicyVersionError
 from thapsang.engines.rating import PolicyError
 from thapsang.interfaces.cli import closing, corrections
 from thapsang.interfaces.cli.database import database
-from thapsang.interfaces.cli.printing import plain, print_json, steps_bar
+from thapsang.interfaces.cli.printing import REFUSED, WRONG, AsJson, Limit, plain, print_json, steps_bar
 from thapsang.journeys import run_billing
 
 app = typer.Typer(help="Bills: run a month, show, explain and check.", no_args_is_help=True)
@@ -38,8 +38,7 @@ out = Console()
 errors = Console(stderr=True)
 
 PERIOD = typer.Option(..., "--period", metavar="YYYY-MM", help="The month, for example 2026-10.")
-AS_JSON = typer.Option(False, "--json", help="Print JSON instead of text.")
-REFUSED, WRONG = 2, 1
+ANY_PERIOD = typer.Option("", "--period", metavar="YYYY-MM", help="Only this month, for example 2026-10.")
 
 
 @app.command()
@@ -48,7 +47,7 @@ def run(
     workers: int = typer.Option(2, min=1, max=64, help="Processes that share the reading books."),
     dry: bool = typer.Option(False, "--dry-run", help="Show the totals against last month; write nothing."),
     issued: datetime | None = typer.Option(None, help="Moment of issue, if not now.", formats=["%Y-%m-%d"]),
-    as_json: bool = AS_JSON,
+    as_json: AsJson = False,
 ) -> None:
     """Bill a month: every supply point gets its bill or an entry in the queue of exceptions.
 
@@ -69,7 +68,7 @@ def run(
 
 
 @app.command()
-def status(period: str = typer.Option("", "--period", metavar="YYYY-MM"), as_json: bool = AS_JSON) -> None:
+def status(period: str = ANY_PERIOD, as_json: AsJson = False) -> None:
     """Show how far a month's run is; without a month, list the runs."""
     with database(), _refusals():
         months = [month_of(period)] if period else [found.period for found in queries.runs()]
@@ -88,7 +87,7 @@ def status(period: str = typer.Option("", "--period", metavar="YYYY-MM"), as_jso
 
 @app.command()
 def show(
-    bill: str = typer.Argument(help="HD2610-000000123, or the number."), as_json: bool = AS_JSON
+    bill: str = typer.Argument(help="HD2610-000000123, or the number."), as_json: AsJson = False
 ) -> None:
     """Show one bill with its lines."""
     with database(), _refusals():
@@ -103,7 +102,7 @@ def show(
 
 @app.command()
 def explain(
-    bill: str = typer.Argument(help="HD2610-000000123, or the number."), as_json: bool = AS_JSON
+    bill: str = typer.Argument(help="HD2610-000000123, or the number."), as_json: AsJson = False
 ) -> None:
     """Derive a bill again from readings, terms and its tariffs; exit 1 when anything differs."""
     with database(), _refusals():
@@ -153,7 +152,7 @@ def _print_link(link: LinkView | None) -> None:
 
 
 @app.command()
-def check(period: str = PERIOD, as_json: bool = AS_JSON) -> None:
+def check(period: str = PERIOD, as_json: AsJson = False) -> None:
     """Prove a month: one bill a point, kWh as read, lines = net, ledger = bills; exit 1 when violated."""
     with database(), _refusals(), steps_bar("checking", quiet=as_json) as step:
         report = run_billing.check(period=month_of(period), progress=step)
@@ -173,11 +172,11 @@ def check(period: str = PERIOD, as_json: bool = AS_JSON) -> None:
 
 @app.command()
 def exceptions(
-    period: str = typer.Option("", "--period", metavar="YYYY-MM"),
+    period: str = ANY_PERIOD,
     code: str = typer.Option("", help="Only this code, e.g. missing-reading."),
     every: bool = typer.Option(False, "--all", help="Resolved ones too."),
-    limit: int = typer.Option(50, min=1),
-    as_json: bool = AS_JSON,
+    limit: Limit = 50,
+    as_json: AsJson = False,
 ) -> None:
     """List the points that could not be billed, with what to do about each."""
     with database(), _refusals():

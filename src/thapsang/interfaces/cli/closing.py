@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import Annotated
 
@@ -12,8 +11,9 @@ from thapsang.domain.billing.types import BillingError
 from thapsang.domain.customers.operations import AgreementOverlapError, TermsError
 from thapsang.domain.metering.operations import CorrectionRefusedError, MeterWorkError, SplitRefusedError
 from thapsang.engines.rating import PolicyError
-from thapsang.interfaces.cli.corrections import Actor, AsJson, Reason, errors, out, who
+from thapsang.interfaces.cli.corrections import Actor, Reason, errors, out, who
 from thapsang.interfaces.cli.database import database
+from thapsang.interfaces.cli.printing import REFUSED, AsJson, print_json
 from thapsang.journeys import close_supply
 
 REFUSALS = (
@@ -45,12 +45,12 @@ def close(
             )  # fmt: skip
     except REFUSALS as error:
         errors.print(str(error), style="red", markup=False, highlight=False)
-        raise typer.Exit(2) from None
+        raise typer.Exit(REFUSED) from None
     if as_json:
-        print(json.dumps({
-            "agreement": done.agreement_number, "ended_on": done.ended_on.isoformat(), "bill": done.bill_code,
+        print_json({
+            "agreement": done.agreement_number, "ended_on": done.ended_on, "bill": done.bill_code,
             "total": done.total, "repeated": done.repeated,
-        }))  # fmt: skip
+        })  # fmt: skip
         return
     told = (
         f"final bill {done.bill_code}, {done.total:,} đồng"
@@ -83,9 +83,9 @@ def move_in(
             )  # fmt: skip
     except REFUSALS as error:
         errors.print(str(error), style="red", markup=False, highlight=False)
-        raise typer.Exit(2) from None
+        raise typer.Exit(REFUSED) from None
     if as_json:
-        print(json.dumps({"agreement": number, "id": made, "start": on.date().isoformat()}))
+        print_json({"agreement": number, "id": made, "start": on.date()})
     else:
         out.print(f"Agreement {number} begins on {on.date()}.", highlight=False)
 

@@ -27,19 +27,18 @@ from thapsang.domain.customers import operations as register
 from thapsang.domain.customers import queries as customers
 from thapsang.engines.rating import PolicyError
 from thapsang.interfaces.cli.database import database
-from thapsang.interfaces.cli.printing import plain, print_json
+from thapsang.interfaces.cli.printing import REFUSED, WRONG, AsJson, Limit, plain, print_json
 from thapsang.journeys import correct_bills
 from thapsang.kit.db.transactions import transaction
 
 app = typer.Typer(help="Corrections: preview, show, issue, withdraw.", no_args_is_help=True)
 out, errors = Console(), Console(stderr=True)
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Actor = Annotated[
     str, typer.Option(help="Who does it, as signed in; kept in the audit log. Default: cli:<login>.")
 ]
 Reason = Annotated[str, typer.Option(help="Why; kept in the audit log and named beside the bills.")]
 Number = Annotated[int, typer.Argument(help="Number of the correction.")]
-REFUSED, WRONG, SHOWN = 2, 1, 50
+SHOWN = 50
 
 
 @app.command()
@@ -73,7 +72,7 @@ def preview(
 
 
 @app.command()
-def show(number: Number, limit: Annotated[int, typer.Option(min=1)] = SHOWN, as_json: AsJson = False) -> None:
+def show(number: Number, limit: Limit = SHOWN, as_json: AsJson = False) -> None:
     """Show a correction: month by month as billed, as derived, and what was paid; with `--json` line by line."""
     with database(), _refusals():
         found = queries.correction(correction_id=number)
@@ -84,7 +83,7 @@ def show(number: Number, limit: Annotated[int, typer.Option(min=1)] = SHOWN, as_
 @app.command("list")
 def listed(
     status: Annotated[str, typer.Option(help="draft, issuing, issued or withdrawn.")] = "",
-    limit: Annotated[int, typer.Option(min=1)] = SHOWN,
+    limit: Limit = SHOWN,
     as_json: AsJson = False,
 ) -> None:
     """List corrections, the newest first."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import Any
 
@@ -13,6 +12,7 @@ from rich.table import Column, Table
 
 from thapsang.domain.customers import queries
 from thapsang.interfaces.cli.database import database
+from thapsang.interfaces.cli.printing import REFUSED, AsJson, print_json
 
 app = typer.Typer(help="The customer register.", no_args_is_help=True)
 
@@ -23,13 +23,13 @@ def find(
         help="Code, name (with or without diacritics), phone, ID number, tax code, address."
     ),
     limit: int = typer.Option(20, min=1, help="Hits at most."),
-    as_json: bool = typer.Option(False, "--json", help="Print as JSON."),
+    as_json: AsJson = False,
 ) -> None:
     """Find customers, best fit first."""
     with database():
         hits = queries.search(text=text, limit=limit)
     if as_json:
-        typer.echo(json.dumps([asdict(hit) for hit in hits], ensure_ascii=False))
+        print_json([asdict(hit) for hit in hits])
         return
     table = Table("code", "name", "address", "found by")
     for hit in hits:
@@ -40,16 +40,16 @@ def find(
 @app.command()
 def show(
     code: str = typer.Argument(help="The 13-character customer code."),
-    as_json: bool = typer.Option(False, "--json", help="Print as JSON."),
+    as_json: AsJson = False,
 ) -> None:
     """Show a customer with supply points and terms; phones are masked."""
     with database():
         found = _customer(code)
     if found is None:
         typer.echo(f"No customer has the code {code}; `thapsang customers find` searches.", err=True)
-        raise typer.Exit(1)
+        raise typer.Exit(REFUSED)
     if as_json:
-        typer.echo(json.dumps(found, ensure_ascii=False, default=str))
+        print_json(found)
         return
     _print(found)
 

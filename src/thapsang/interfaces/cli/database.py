@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator
 
 import typer
 from django.core.management import call_command
 
+from thapsang.interfaces.cli.printing import AsJson, print_json
 from thapsang.kit.db.embedded import EmbeddedServer
 from thapsang.kit.db.place import database_url, embedded_place, is_embedded
 
@@ -29,9 +29,12 @@ def database() -> Iterator[None]:
 
 
 @app.command()
-def url(as_json: bool = typer.Option(False, "--json", help="Print as JSON.")) -> None:
+def url(as_json: AsJson = False) -> None:
     """Print the database's address, password included: for psql and the like."""
-    typer.echo(json.dumps({"url": database_url()}) if as_json else database_url())
+    if as_json:
+        print_json({"url": database_url()})
+    else:
+        typer.echo(database_url())
 
 
 def migrate() -> None:

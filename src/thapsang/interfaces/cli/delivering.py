@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import typer
 from django.utils import timezone
@@ -20,14 +19,13 @@ from thapsang.domain.notifications import queries as notifications
 from thapsang.domain.notifications.operations import note_bounce
 from thapsang.domain.notifications.types import UnknownTemplateError
 from thapsang.interfaces.cli.database import database
+from thapsang.interfaces.cli.printing import REFUSED, WRONG, AsJson, print_json
 from thapsang.journeys import deliver_bills
 from thapsang.kit.db.transactions import transaction
 
 out = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True)
 PERIOD = typer.Option(..., "--period", metavar="YYYY-MM", help="The month billed, for example 2026-10.")
-AS_JSON = typer.Option(False, "--json", help="Print JSON instead of text.")
-REFUSED, WRONG = 2, 1
 
 
 def attach(app: typer.Typer) -> None:
@@ -41,7 +39,7 @@ def archive(
     to: Path = typer.Option(..., "--to", help="Folder; the month gets one of its own in it."),
     book: list[str] = typer.Option([], "--book", help="Only this reading book; may be repeated."),
     workers: int = typer.Option(2, min=1, max=64, help="Processes that share the reading books."),
-    as_json: bool = AS_JSON,
+    as_json: AsJson = False,
 ) -> None:
     """Write one zip a reading book for the printer: bills as PDF/A in walking order, index, signed invoices.
 
@@ -53,7 +51,7 @@ def archive(
             period=month_of(period), folder=to, books=book, workers=workers, progress=tell
         )
     if as_json:
-        return _print_json(asdict(done))
+        return print_json(asdict(done))
     return out.print(
         f"{to / period}: {done.done:,} of {done.books:,} books, {done.bills:,} bills on {done.pages:,} pages; "
         f"{done.made:,} written now"
@@ -66,7 +64,7 @@ def mail(
     queue: bool = typer.Option(
         True, help="Queue bills of customers who agreed; once for each bill and address."
     ),
-    as_json: bool = AS_JSON,
+    as_json: AsJson = False,
 ) -> None:
     """Send the month's bills by e-mail to customers who agreed and have a verified address; show how far it is.
 
@@ -80,7 +78,7 @@ def mail(
         about = deliver_bills.about_month(month)
         counts, problems = notifications.email_counts(about=about), notifications.email_problems(about=about)
     if as_json:
-        return _print_json({"new": new, "round": sent, "states": counts, "problems": problems})
+        return print_json({"new": new, "round": sent, "states": counts, "problems": problems})
     out.print(
         f"{period}: {new:,} new; " + (", ".join(f"{n:,} {name}" for name, n in counts.items()) or "none")
     )
@@ -94,13 +92,16 @@ def returned(
         help="The Message-ID of ours that the returned mail names, with < and >."
     ),
     code: str = typer.Option("", help="The receiving server's code, for example 5.1.1; no address."),
+    as_json: AsJson = False,
 ) -> None:
     """Note that an e-mail came back, so that the customer can be asked for another address."""
     with database(), transaction():
         known = note_bounce(message_id=message_id, problem=f"The mail came back ({code or 'no code given'}).")
     if not known:
         _refuse("No e-mail that was sent has this Message-ID.", REFUSED)
-    out.print("noted")
+    if as_json:
+        return print_json({"message_id": message_id, "status": "bounced"})
+    return out.print("noted")
 
 
 @contextmanager
@@ -130,7 +131,3 @@ def _bar(*, quiet: bool) -> Iterator[Callable[[deliver_bills.Archived], None]]:
             bar.update(task, total=now.books, completed=now.done)
 
         yield tell
-
-
-def _print_json(value: Any) -> None:
-    print(json.dumps(value, ensure_ascii=False, indent=1))

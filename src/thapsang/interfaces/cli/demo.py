@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import asdict
 
@@ -13,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from thapsang.interfaces.cli.database import database
+from thapsang.interfaces.cli.printing import WRONG, AsJson, print_json
 from thapsang.interfaces.cli.running import run
 from thapsang.journeys.load_demo import DemoError, Loaded
 from thapsang.journeys.load_demo import load as load_province
@@ -33,7 +33,7 @@ def load(
     fresh: bool = typer.Option(
         False, "--fresh", help="Wipe a province that is there, with its bills and payments."
     ),
-    as_json: bool = typer.Option(False, "--json", help="Print the outcome as JSON."),
+    as_json: AsJson = False,
 ) -> None:
     """Load the demonstration province: Nghệ An with 13 months of readings up to this month's first day.
 
@@ -45,7 +45,7 @@ def load(
             loaded = _load(customers, seed, fresh, quiet=as_json)
         except DemoError as error:
             typer.echo(f"Not loaded: {error}", err=True)
-            raise typer.Exit(1) from error
+            raise typer.Exit(WRONG) from error
     _tell(loaded, time.monotonic() - started, as_json=as_json)
 
 
@@ -68,7 +68,7 @@ def _load(customers: int, seed: int, fresh: bool, *, quiet: bool) -> Loaded:
 def _tell(loaded: Loaded, seconds: float, *, as_json: bool) -> None:
     facts = asdict(loaded) | {"seconds": round(seconds, 1)}
     if as_json:
-        typer.echo(json.dumps(facts, default=str))
+        print_json(facts)
         return
     verb = "was loaded already" if loaded.already else f"loaded in {seconds:.0f} s"
     typer.echo(
@@ -78,7 +78,7 @@ def _tell(loaded: Loaded, seconds: float, *, as_json: bool) -> None:
 
 
 @app.command()
-def logins(as_json: bool = typer.Option(False, "--json", help="Print as JSON.")) -> None:
+def logins(as_json: AsJson = False) -> None:
     """Print whom one can sign in as: customers by phone (the code comes to the sandbox inbox), staff by password.
 
     Staff sign in at /console/ with the code of an authenticator app: the one it shows now is printed as well.
@@ -89,10 +89,10 @@ def logins(as_json: bool = typer.Option(False, "--json", help="Print as JSON."))
             staff = demonstration.add_people(at=timezone.now())
     except StaffError as error:
         typer.echo(str(error), err=True)
-        raise typer.Exit(1) from error
+        raise typer.Exit(WRONG) from error
     if as_json:
         both = {"customers": people, "staff": [asdict(login) for login in staff]}
-        typer.echo(json.dumps(both, ensure_ascii=False))
+        print_json(both)
         return
     table = Table("who", "name", "customer code", "phone")
     for person in people:

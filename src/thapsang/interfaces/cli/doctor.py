@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -24,6 +23,7 @@ from rich.table import Table
 from thapsang.domain.tariffs import queries as tariffs
 from thapsang.engines.rating import PolicyError
 from thapsang.interfaces.cli.database import database
+from thapsang.interfaces.cli.printing import WRONG, AsJson, print_json
 from thapsang.interfaces.cli.refusing import NO_ANSWER
 from thapsang.journeys.watch_key import key_state
 from thapsang.kit.db.place import ROOT
@@ -186,12 +186,12 @@ def findings() -> Iterator[Finding]:
             yield Finding(check.__name__.strip("_"), False, str(problem).splitlines()[0], remedy)
 
 
-def doctor(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) -> None:
+def doctor(as_json: AsJson = False) -> None:
     """Check the installation and say what is wrong and how to mend it. Exit 1 when something is."""
     with database():
         found = list(findings())
     if as_json:
-        typer.echo(json.dumps([asdict(f) for f in found], ensure_ascii=False))
+        print_json([asdict(f) for f in found])
     else:
         table = Table("", "what", "seen", "what to do", box=None)
         for one in found:
@@ -199,4 +199,4 @@ def doctor(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) ->
                 "[green]ok[/]" if one.ok else "[red]✗[/]", one.name, one.seen, "" if one.ok else one.remedy
             )
         Console().print(table)
-    raise typer.Exit(0 if all(f.ok for f in found) else 1)
+    raise typer.Exit(0 if all(f.ok for f in found) else WRONG)

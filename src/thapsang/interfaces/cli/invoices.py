@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -32,6 +31,7 @@ from thapsang.engines.einvoice import (
     with_signature,
 )
 from thapsang.interfaces.cli import issuing
+from thapsang.interfaces.cli.printing import AsJson, print_json
 
 app = typer.Typer(
     help="E-invoices: issue a month, hand it over, look after it; files of layout 2.1.0.",
@@ -49,7 +49,6 @@ PASSWORD_VARIABLE = "THAPSANG_PKCS12_PASSWORD"  # noqa: S105 - the variable's na
 Files = Annotated[
     list[Path], typer.Argument(help="Invoice files (HDon, or TDiep with HDon).", show_default=False)
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.callback()
@@ -66,7 +65,7 @@ def validate_files(files: Files, as_json: AsJson = False) -> None:
     """
     results = [(file, validate(_content(file))) for file in files]
     if as_json:
-        _print_json([_validation_json(file, problems) for file, problems in results])
+        print_json([_validation_json(file, problems) for file, problems in results])
     else:
         for file, problems in results:
             _show_problems(file, problems)
@@ -93,7 +92,7 @@ def verify_files(
     trusted = [der for path in trust or [] for der in _certificates(path)]
     results = [(file, verdict) for file in files for verdict in verify(_content(file), trusted=trusted)]
     if as_json:
-        _print_json([{"file": str(file), **asdict(verdict)} for file, verdict in results])
+        print_json([{"file": str(file), **asdict(verdict)} for file, verdict in results])
     else:
         for file, verdict in results:
             _show_verdict(file, verdict)
@@ -129,7 +128,7 @@ def sign_files(
         _show_key(facts, at, warn_days)
     done = [_signed(file, into, signer, at) for file in files]
     if as_json:
-        _print_json({"certificate": _facts_json(facts, at), "files": done})
+        print_json({"certificate": _facts_json(facts, at), "files": done})
     else:
         _show_signed(done)
     if any(item["problems"] for item in done):
@@ -253,7 +252,3 @@ def _facts_json(facts: CertificateFacts, at: datetime) -> dict[str, Any]:
 def _validation_json(file: Path, problems: list[Problem]) -> dict[str, Any]:
     valid = not any(problem.severity == "error" for problem in problems)
     return {"file": str(file), "valid": valid, "problems": [asdict(problem) for problem in problems]}
-
-
-def _print_json(value: Any) -> None:
-    print(json.dumps(value, ensure_ascii=False, indent=1, default=str))

@@ -30,7 +30,7 @@ from thapsang.domain.invoices.types import (
 from thapsang.engines.einvoice import EInvoiceError
 from thapsang.interfaces.cli import delivering
 from thapsang.interfaces.cli.database import database
-from thapsang.interfaces.cli.printing import plain, print_json
+from thapsang.interfaces.cli.printing import REFUSED, WRONG, AsJson, plain, print_json
 from thapsang.journeys import hand_over_invoices, issue_invoices, show_invoice
 from thapsang.kit.files import operations as files
 
@@ -38,8 +38,6 @@ out = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True)
 PERIOD = typer.Option(..., "--period", metavar="YYYY-MM", help="The month billed, for example 2026-10.")
 ANY_PERIOD = typer.Option("", "--period", metavar="YYYY-MM", help="Only this month.")
-AS_JSON = typer.Option(False, "--json", help="Print JSON instead of text.")
-REFUSED, WRONG = 2, 1
 
 
 def attach(app: typer.Typer) -> None:
@@ -52,7 +50,7 @@ def attach(app: typer.Typer) -> None:
 def issue(
     period: str = PERIOD,
     workers: int = typer.Option(2, min=1, max=64, help="Processes that share the reading books."),
-    as_json: bool = AS_JSON,
+    as_json: AsJson = False,
 ) -> None:
     """Issue a month: every bill with an amount gets the next number, a signed file and a look-up code.
 
@@ -76,7 +74,7 @@ def issue(
     return None
 
 
-def status(period: str = ANY_PERIOD, as_json: bool = AS_JSON) -> None:
+def status(period: str = ANY_PERIOD, as_json: AsJson = False) -> None:
     """Show how far the months are: numbered, signed, sent, accepted, rejected, unanswered; and the messages."""
     with database(), _refusals():
         months = [month_of(period)] if period else queries.batches()
@@ -102,7 +100,7 @@ def status(period: str = ANY_PERIOD, as_json: bool = AS_JSON) -> None:
     return None
 
 
-def send(period: str = ANY_PERIOD, as_json: bool = AS_JSON) -> None:
+def send(period: str = ANY_PERIOD, as_json: AsJson = False) -> None:
     """Hand signed invoices over to the tax authority and fetch answers that are due.
 
     The worker does the same every minute. Nothing sent twice counts twice.
@@ -118,7 +116,7 @@ def send(period: str = ANY_PERIOD, as_json: bool = AS_JSON) -> None:
 def reconcile(
     day: datetime = typer.Argument(formats=["%Y-%m-%d"], help="The day, for example 2026-11-23."),
     offline: bool = typer.Option(False, "--offline", help="Do not ask the tax authority for its own list."),
-    as_json: bool = AS_JSON,
+    as_json: AsJson = False,
 ) -> None:
     """Reconcile a day: sent = accepted + rejected + unanswered + waiting, here and there; exit 1 when not."""
     with database(), _refusals():
@@ -141,7 +139,7 @@ def reconcile(
         raise typer.Exit(WRONG)
 
 
-def rejected(period: str = ANY_PERIOD, as_json: bool = AS_JSON) -> None:
+def rejected(period: str = ANY_PERIOD, as_json: AsJson = False) -> None:
     """List invoices the authority rejected and nothing replaced yet, and bills that cannot have one; with reasons."""
     with database(), _refusals():
         month = month_of(period) if period else None
@@ -170,7 +168,7 @@ def rejected(period: str = ANY_PERIOD, as_json: bool = AS_JSON) -> None:
 def replace(
     name: str = typer.Argument(help="The rejected invoice: 1C26TNA-75757."),
     reason: str = typer.Option(..., help="Why; it stands on the new invoice."),
-    as_json: bool = AS_JSON,
+    as_json: AsJson = False,
 ) -> None:
     """Number another invoice in the place of a rejected one; the month's next `issue` signs it."""
     with database(), _refusals():
@@ -190,7 +188,7 @@ def pack(
     into: Path = typer.Option(Path(), help="Folder to copy the packs into."),
     book: str = typer.Option("", help="Only this reading book's."),
     listed: bool = typer.Option(False, "--list", help="Only list them."),
-    as_json: bool = AS_JSON,
+    as_json: AsJson = False,
 ) -> None:
     """Copy a month's packs (one zip of signed invoices a reading book) out of the store."""
     with database(), _refusals():
@@ -211,7 +209,7 @@ def lookup(
         help="Look-up code 7K2M-9QXT-4VBD, or form, series and number: 1C26TNA-75757."
     ),
     xml: Path | None = typer.Option(None, help="Write the invoice's XML file here."),
-    as_json: bool = AS_JSON,
+    as_json: AsJson = False,
 ) -> None:
     """Show one invoice with its steps."""
     with database(), _refusals():

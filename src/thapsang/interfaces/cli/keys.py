@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 
 import typer
@@ -12,13 +11,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from thapsang.interfaces.cli.database import database
+from thapsang.interfaces.cli.printing import WRONG, AsJson, print_json
 from thapsang.kit.privacy import cipher, rotation
 
 app = typer.Typer(help="Keys of personal data: make one, see which are in use, rotate.", no_args_is_help=True)
 
 
 @app.command()
-def new(as_json: bool = typer.Option(False, "--json", help="Print as JSON.")) -> None:
+def new(as_json: AsJson = False) -> None:
     """Print fresh secrets for the environment: a further data key, an index key, a secret key.
 
     To rotate, append the data key to THAPSANG_DATA_KEYS (the last one encrypts), restart, run
@@ -32,7 +32,7 @@ def new(as_json: bool = typer.Option(False, "--json", help="Print as JSON.")) ->
         "THAPSANG_SECRET_KEY": cipher.new_key(),
     }
     if as_json:
-        typer.echo(json.dumps(made))
+        print_json(made)
         return
     for name, value in made.items():
         typer.echo(f"{name}={value}")
@@ -43,13 +43,13 @@ def _defaults() -> bool:
 
 
 @app.command()
-def status(as_json: bool = typer.Option(False, "--json", help="Print as JSON.")) -> None:
+def status(as_json: AsJson = False) -> None:
     """Show how many values of each encrypted column are under which key."""
     with database():
         uses = rotation.status()
     newest = cipher.data_keys().newest
     if as_json:
-        typer.echo(json.dumps({"newest": newest, "columns": [asdict(use) for use in uses]}))
+        print_json({"newest": newest, "columns": [asdict(use) for use in uses]})
         return
     table = Table("column", "key", "values", "")
     for use in uses:
@@ -59,7 +59,7 @@ def status(as_json: bool = typer.Option(False, "--json", help="Print as JSON."))
 
 
 @app.command()
-def rotate(as_json: bool = typer.Option(False, "--json", help="Print the outcome as JSON.")) -> None:
+def rotate(as_json: AsJson = False) -> None:
     """Bring all personal data under the newest key. Can be stopped and started again at any moment."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with database(), Progress(*columns, console=Console(stderr=True), disable=as_json) as bars:
@@ -74,10 +74,9 @@ def rotate(as_json: bool = typer.Option(False, "--json", help="Print the outcome
             done = rotation.rotate(progress=progress)
         except cipher.CipherError as error:
             typer.echo(f"Stopped: {error}", err=True)
-            raise typer.Exit(1) from error
+            raise typer.Exit(WRONG) from error
     newest = cipher.data_keys().newest
-    typer.echo(
-        json.dumps({"rotated": done, "newest": newest})
-        if as_json
-        else f"{done:,} values now under key {newest}."
-    )
+    if as_json:
+        print_json({"rotated": done, "newest": newest})
+    else:
+        typer.echo(f"{done:,} values now under key {newest}.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from rich.table import Table
 
 from thapsang.domain.payments import queries
 from thapsang.interfaces.cli.database import database
+from thapsang.interfaces.cli.printing import AsJson, Limit, print_json
 from thapsang.kit.identity import clients
 
 app = typer.Typer(help="Payments: what providers told us, one receipt.", no_args_is_help=True)
@@ -21,7 +21,6 @@ api = typer.Typer(help="The API: its clients and its description.", no_args_is_h
 client = typer.Typer(help="Banks, wallets and AMI head-ends that call the API.", no_args_is_help=True)
 api.add_typer(client, name="client")
 console = Console()
-AS_JSON = typer.Option(False, "--json", help="Print JSON instead of a table.")
 
 
 @client.command("add")
@@ -30,7 +29,7 @@ def add(
     scopes: str = typer.Option(..., help=f"With commas between: {', '.join(clients.SCOPES)}."),
     per_minute: int = typer.Option(600, min=1, help="Calls a minute."),
     client_id: str = typer.Option("", help="Give an existing client a new secret, or choose the id."),
-    as_json: bool = AS_JSON,
+    as_json: AsJson = False,
 ) -> None:
     """Make a client. Its secret is shown this once: we keep only a hash."""
     with database():
@@ -44,13 +43,13 @@ def add(
         except clients.ClientError as error:
             raise typer.BadParameter(str(error), param_hint="--scopes") from error
     if as_json:
-        typer.echo(json.dumps({"client_id": made, "client_secret": secret}))
+        print_json({"client_id": made, "client_secret": secret})
         return
     console.print(f"client_id      [bold]{made}[/]\nclient_secret  [bold]{secret}[/]   (shown once)")
 
 
 @client.command("list")
-def listing(as_json: bool = AS_JSON) -> None:
+def listing(as_json: AsJson = False) -> None:
     """List the clients and what they may do."""
     with database():
         found = [
@@ -62,12 +61,18 @@ def listing(as_json: bool = AS_JSON) -> None:
 
 
 @client.command("stop")
-def stop(client_id: str) -> None:
+def stop(
+    client_id: str = typer.Argument(help="The client's id, as `thapsang api client list` shows it."),
+    as_json: AsJson = False,
+) -> None:
     """Lock a client out at once: its tokens end."""
     with database():
         if not clients.stop_client(client_id=client_id):
             raise typer.BadParameter(f"There is no client {client_id!r}; see `thapsang api client list`.")
-    console.print("Locked out.")
+    if as_json:
+        print_json({"client_id": client_id, "active": False})
+    else:
+        console.print("Locked out.")
 
 
 @api.command("schema")
@@ -89,17 +94,19 @@ def openapi_yaml() -> str:
 def callbacks(
     verdict: str = typer.Option("", help="Only these, e.g. forged, wrong-amount, success-after-failure."),
     reference: str = typer.Option("", help="Only those about this payment reference."),
-    limit: int = typer.Option(50, help="How many, the newest first."),
-    as_json: bool = AS_JSON,
+    limit: Limit = 50,
+    as_json: AsJson = False,
 ) -> None:
-    """List providers' messages with what was made of them; only `settled` moved money."""
+    """List providers' messages, the newest first, with what was made of them; only `settled` moved money."""
     with database():
         found = queries.callbacks(verdict=verdict, reference=reference, limit=limit)
     _show([vars(c) for c in found], as_json)
 
 
 @app.command()
-def receipt(code: str, as_json: bool = AS_JSON) -> None:
+def receipt(
+    code: str = typer.Argument(help="For example BN261123-7K3M9QXA."), as_json: AsJson = False
+) -> None:
     """Show one payment by its receipt code."""
     with database():
         found = queries.receipt(code=code)
@@ -110,15 +117,11 @@ def receipt(code: str, as_json: bool = AS_JSON) -> None:
 
 def _show(rows: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(rows, ensure_ascii=False, default=_plain))
+        print_json(rows)
         return
     table = Table(box=None)
     for name in rows[0] if rows else ["nothing found"]:
         table.add_column(name)
     for row in rows:
-        table.add_row(*(str(_plain(v)) if isinstance(v, datetime) else str(v) for v in row.values()))
+        table.add_row(*(v.isoformat() if isinstance(v, datetime) else str(v) for v in row.values()))
     console.print(table)
-
-
-def _plain(value: object) -> object:
-    return value.isoformat() if isinstance(value, datetime) else str(value)

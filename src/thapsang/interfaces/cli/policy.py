@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +12,7 @@ from rich.table import Table
 
 from thapsang.engines.rating import PolicyError, TariffBook, load_book
 from thapsang.engines.relief import Outcome, ReliefBook, load_reliefs, load_scenarios, run_scenario
+from thapsang.interfaces.cli.printing import REFUSED, WRONG, AsJson, print_json
 
 app = typer.Typer(help="The policies: prices and rules as dated data.", no_args_is_help=True)
 
@@ -27,7 +27,7 @@ def check(
     folder: Annotated[
         Path | None, typer.Option(help="A tariffs folder; the installation's own by default.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Check the tariff files and the reliefs beside them: keys, dates, prices, references, order, overlaps.
 
@@ -39,10 +39,10 @@ def check(
         reliefs = _reliefs_beside(place, book)
     except PolicyError as error:
         _complain(error, as_json)
-        raise typer.Exit(2) from error
+        raise typer.Exit(REFUSED) from error
     if as_json:
         found = {**_summary(book), "reliefs": _relief_summary(reliefs) if reliefs else None}
-        print(json.dumps(found, ensure_ascii=False, indent=1))
+        print_json(found)
     else:
         _show(book)
         if reliefs:
@@ -57,7 +57,7 @@ def scenarios(
             help="A distributor's folder with tariffs, reliefs and scenarios; the installation's own."
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Run the worked cases under `scenarios/reliefs`: what each bill must come to, line by line.
 
@@ -68,14 +68,14 @@ def scenarios(
         outcomes = _outcomes(place)
     except PolicyError as error:
         _complain(error, as_json)
-        raise typer.Exit(2) from error
+        raise typer.Exit(REFUSED) from error
     failed = sum(not outcome.passed for outcome in outcomes)
     if as_json:
         found = {"ok": not failed, "failed": failed, "scenarios": [_told(outcome) for outcome in outcomes]}
-        print(json.dumps(found, ensure_ascii=False, indent=1))
+        print_json(found)
     else:
         _show_outcomes(outcomes, failed)
-    raise typer.Exit(1 if failed else 0)
+    raise typer.Exit(WRONG if failed else 0)
 
 
 def _installed() -> Path:
@@ -173,7 +173,7 @@ def _complain(error: PolicyError, as_json: bool) -> None:
             "problem": error.problem,
             "remedy": error.remedy,
         }
-        print(json.dumps(wrong, ensure_ascii=False, indent=1))
+        print_json(wrong)
     else:
         Console(stderr=True, highlight=False, soft_wrap=True).print(
             f"[bold red]{error.file}[/] {error.key}", markup=True

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 _BESIDE = Console(stderr=True)
+WRONG, REFUSED, SOME_BACK = 1, 2, 3
+"""Exit codes. 1: something was found wrong, or work failed on its way. 2: what was asked cannot be, and nothing was
+changed (as for an option that does not exist). 3: done, but for rows that came back."""
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Limit = Annotated[int, typer.Option(min=1, help="At most this many.")]
 
 
 def plain(value: DataclassInstance) -> dict[str, Any]:

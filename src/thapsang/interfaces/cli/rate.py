@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -28,8 +27,8 @@ from thapsang.engines.rating import (
     TariffBook,
     rate_one,
 )
+from thapsang.interfaces.cli.printing import REFUSED, AsJson, print_json
 
-_WRONG = 2
 _FIELD_OPTIONS = {
     "kwh": "--kwh",
     "category": "--category",
@@ -68,7 +67,7 @@ def rate(
             help="A reading inside the period: DATE=kWh used since the reading before, or DATE to share by days."
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Price one case: what a point that used so much from one day to another has to pay, line by line.
 
@@ -97,7 +96,7 @@ def rate(
         readings=_readings(reading or [], first, last, energy, bands),
     )
     if as_json:
-        print(json.dumps(case_json(case), ensure_ascii=False, indent=1))
+        print_json(case_json(case))
     else:
         _show(case, book)
 
@@ -153,7 +152,7 @@ def _reference_json(reference: Reference) -> dict[str, Any]:
 def _refuse(option: str, problem: str, remedy: str) -> NoReturn:
     """Say what is wrong with an option and how to mend it, and leave with code 2."""
     Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]{option}[/]: {problem} {remedy}")
-    raise typer.Exit(_WRONG)
+    raise typer.Exit(REFUSED)
 
 
 def _book() -> TariffBook:

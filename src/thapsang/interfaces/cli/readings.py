@@ -17,7 +17,7 @@ from rich.table import Table
 from thapsang.domain.metering import operations, queries
 from thapsang.interfaces.cli import storms
 from thapsang.interfaces.cli.database import database
-from thapsang.interfaces.cli.printing import plain, print_json
+from thapsang.interfaces.cli.printing import REFUSED, SOME_BACK, AsJson, Limit, plain, print_json
 from thapsang.kit.db.transactions import transaction
 
 app = typer.Typer(
@@ -25,10 +25,7 @@ app = typer.Typer(
 )
 app.add_typer(storms.app, name="storm")
 out, notes = Console(), Console(stderr=True)
-REFUSED, SOME_REJECTED = 2, 3
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
-Limit = Annotated[int, typer.Option(min=1, help="At most this many.")]
 FileLanguage = Annotated[
     Literal["vi", "en"], typer.Option("--language", help="Language of reason and remedy in that file.")
 ]
@@ -66,7 +63,7 @@ def import_file(
         print_json(plain(outcome) | {"rejected_file": written})
     else:
         _tell(outcome, written)
-    raise typer.Exit(REFUSED if outcome.status == "refused" else SOME_REJECTED if outcome.rejected else 0)
+    raise typer.Exit(REFUSED if outcome.status == "refused" else SOME_BACK if outcome.rejected else 0)
 
 
 @contextmanager
@@ -122,10 +119,10 @@ def _tell(outcome: operations.ImportOutcome, written: str | None) -> None:
 
 @app.command()
 def imports(
-    limit: Annotated[int, typer.Option(min=1, help="At most this many, newest first.")] = 20,
+    limit: Limit = 20,
     as_json: AsJson = False,
 ) -> None:
-    """List imports with their progress and outcome."""
+    """List imports with their progress and outcome, the newest first."""
     with database():
         rows = queries.imports(limit=limit, language="en")
     _print(
@@ -223,7 +220,7 @@ def correct(
                 )
         except operations.CorrectionRefusedError as error:
             notes.print(f"[red]{error}[/]", soft_wrap=True)
-            raise typer.Exit(1) from None
+            raise typer.Exit(REFUSED) from None
     if as_json:
         print_json(plain(done))
     else:
@@ -252,7 +249,7 @@ def split(
                 )
         except operations.SplitRefusedError as error:
             notes.print(f"[red]{error}[/]", soft_wrap=True)
-            raise typer.Exit(1) from None
+            raise typer.Exit(REFUSED) from None
     if as_json:
         print_json(plain(done))
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -20,17 +19,16 @@ from thapsang.domain.payments.queries import refunds as queries
 from thapsang.domain.payments.queries.refunds import RefundView, UnknownRefundError
 from thapsang.domain.payments.types import PaymentError
 from thapsang.interfaces.cli.database import database
+from thapsang.interfaces.cli.printing import REFUSED, AsJson, Limit, print_json
 from thapsang.kit.db.transactions import transaction
 
 app = typer.Typer(
     help="Refunds of credit: list, approve, reject, bank file, paid, returned.", no_args_is_help=True
 )
 out, errors = Console(), Console(stderr=True)
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Actor = Annotated[str, typer.Option(help="Who does it; kept in the audit log. Default: cli:<login>.")]
 Number = Annotated[int, typer.Argument(help="Number of the refund.")]
 Reason = Annotated[str, typer.Option(help="Why; the customer reads it, and it is in the audit log.")]
-WRONG = 1
 
 
 @app.command("list")
@@ -38,14 +36,14 @@ def listed(
     status: Annotated[
         str, typer.Option(help="asked, approved, rejected, withdrawn, sent, paid or returned.")
     ] = "",
-    limit: Annotated[int, typer.Option(min=1)] = 50,
+    limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
     """List refunds; those that wait in the order they came. Account numbers are not shown."""
     with database():
         found = queries.refunds(status=status, limit=limit)
     if as_json:
-        _print_json([_plain(one) for one in found])
+        print_json([_plain(one) for one in found])
         return
     table = Table("no.", "reference", "status", "customer", "đồng", "to", "asked by", "decided by")
     for one in found:
@@ -125,7 +123,7 @@ def make_file(
         to.touch(mode=0o600)
         to.write_bytes(content)
     if as_json:
-        _print_json(asdict(found) | {"path": str(to)})
+        print_json(asdict(found) | {"path": str(to)})
     else:
         out.print(
             f"File {found.id}, {found.message}: {found.count:,} refunds, {found.total:,} đồng, in {to}."
@@ -167,7 +165,7 @@ def _do(change: Callable[[], int | None], number: int = 0, *, as_json: bool) -> 
             made = change()
         found = queries.refund(refund_id=made or number)
     if as_json:
-        _print_json(_plain(found))
+        print_json(_plain(found))
     else:
         out.print(f"Refund {found.id}, {found.reference}: {found.amount:,} đồng, {found.status}.")
 
@@ -178,7 +176,7 @@ def _refusals() -> Iterator[None]:
         yield
     except (PaymentError, UnknownRefundError, queries.RefundFileChangedError) as error:
         errors.print(f"[red]{error}[/]", soft_wrap=True)
-        raise typer.Exit(WRONG) from None
+        raise typer.Exit(REFUSED) from None
 
 
 def _who(actor: str) -> str:
@@ -189,7 +187,3 @@ def _plain(found: RefundView) -> dict[str, Any]:
     """Return what may be on a screen or in a pipe: no name of a customer or of an account's holder."""
     hidden = {"customer_name", "holder"}
     return {name: value for name, value in asdict(found).items() if name not in hidden}
-
-
-def _print_json(found: Any) -> None:
-    print(json.dumps(found, ensure_ascii=False, default=str))

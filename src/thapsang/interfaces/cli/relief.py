@@ -18,9 +18,8 @@ from thapsang.domain.reliefs.types import ReliefError
 from thapsang.domain.tariffs import queries as tariffs
 from thapsang.interfaces.cli import relief_evidence
 from thapsang.interfaces.cli.database import database
-from thapsang.interfaces.cli.printing import print_json
+from thapsang.interfaces.cli.printing import AsJson, print_json
 from thapsang.interfaces.cli.relief_shown import (
-    AS_JSON,
     BY,
     bar,
     out,
@@ -37,6 +36,8 @@ app = typer.Typer(
 )
 app.add_typer(relief_evidence.app, name="evidence")
 
+PROGRAMME = typer.Argument(help="Code of the programme, or its number (#12), as `relief list` shows them.")
+BATCH = typer.Argument(help="Number of the batch, as `relief batches` shows it.")
 REASON = typer.Option(..., "--reason", help="Why; goes into the audit log.")
 MONTHS = typer.Option(
     ..., "--months", metavar="YYYY-MM,…", help="Months already billed, for example 2021-08,2021-09."
@@ -44,7 +45,7 @@ MONTHS = typer.Option(
 
 
 @app.command("list")
-def list_programmes(as_json: bool = AS_JSON) -> None:
+def list_programmes(as_json: AsJson = False) -> None:
     """List the programmes, all states, in stacking order."""
     with database():
         rows = queries.programmes()
@@ -65,7 +66,7 @@ def draft(
     files: list[Path] = typer.Argument(help="YAML files of programmes."),
     by: str = BY,
     reason: str = REASON,
-    as_json: bool = AS_JSON,
+    as_json: AsJson = False,
 ) -> None:
     """Keep programmes as drafts, each file exactly as it is; a fault is told by file, key and fix."""
     with database(), refusals():
@@ -90,21 +91,21 @@ def draft(
 
 
 @app.command()
-def review(programme: str, by: str = BY, as_json: bool = AS_JSON) -> None:
+def review(programme: str = PROGRAMME, by: str = BY, as_json: AsJson = False) -> None:
     """Mark a draft reviewed; never by the one who drafted it."""
     _step(programme, "draft", as_json, lambda number: operations.review(
         programme_id=number, actor=person(by), at=timezone.now()))  # fmt: skip
 
 
 @app.command("put-in-force")
-def put_in_force(programme: str, by: str = BY, as_json: bool = AS_JSON) -> None:
+def put_in_force(programme: str = PROGRAMME, by: str = BY, as_json: AsJson = False) -> None:
     """Put a reviewed programme in force; an edition with the same code and first day is closed with it."""
     _step(programme, "reviewed", as_json, lambda number: operations.put_in_force(
         programme_id=number, tariffs=tariffs.current_book(), actor=person(by), at=timezone.now()))  # fmt: skip
 
 
 @app.command()
-def close(programme: str, by: str = BY, reason: str = REASON, as_json: bool = AS_JSON) -> None:
+def close(programme: str = PROGRAMME, by: str = BY, reason: str = REASON, as_json: AsJson = False) -> None:
     """Close a programme: nothing more is granted by it; what it granted stands."""
     _step(programme, "", as_json, lambda number: operations.close(
         programme_id=number, tariffs=tariffs.current_book(), actor=person(by), reason=reason,
@@ -128,7 +129,7 @@ def simulate(
     variants: list[Path] = typer.Option(
         [], "--variant", help="A YAML file to set beside it; may be repeated."
     ),
-    as_json: bool = AS_JSON,
+    as_json: AsJson = False,
 ) -> None:
     """Show whom programmes would reach and what they would cost, months already billed; writes nothing."""
     with database(), refusals():
@@ -158,7 +159,7 @@ def apply(
     by: str = BY,
     reason: str = REASON,
     name: str = typer.Option("", help="A name for the batch."),
-    as_json: bool = AS_JSON,
+    as_json: AsJson = False,
 ) -> None:
     """Ask for a batch and compute it; somebody else approves it (`relief approve`), then `relief run` grants it."""
     with database(), refusals():
@@ -171,7 +172,7 @@ def apply(
 
 
 @app.command()
-def compute(batch: int, as_json: bool = AS_JSON) -> None:
+def compute(batch: int = BATCH, as_json: AsJson = False) -> None:
     """Compute a batch again, after lists or uses changed."""
     with database(), refusals():
         found = relieve_months.compute(batch_id=batch)
@@ -179,7 +180,7 @@ def compute(batch: int, as_json: bool = AS_JSON) -> None:
 
 
 @app.command()
-def approve(batch: int, by: str = BY, as_json: bool = AS_JSON) -> None:
+def approve(batch: int = BATCH, by: str = BY, as_json: AsJson = False) -> None:
     """Let a computed batch, or the reversal asked for it, begin; never by the one who asked."""
     with database(), refusals():
         relieve_months.approve(batch_id=batch, actor=person(by), at=timezone.now())
@@ -188,7 +189,7 @@ def approve(batch: int, by: str = BY, as_json: bool = AS_JSON) -> None:
 
 
 @app.command()
-def refuse(batch: int, by: str = BY, reason: str = REASON, as_json: bool = AS_JSON) -> None:
+def refuse(batch: int = BATCH, by: str = BY, reason: str = REASON, as_json: AsJson = False) -> None:
     """Turn a batch down before anything was granted."""
     with database(), refusals():
         relieve_months.refuse(batch_id=batch, actor=person(by), reason=reason, at=timezone.now())
@@ -197,7 +198,7 @@ def refuse(batch: int, by: str = BY, reason: str = REASON, as_json: bool = AS_JS
 
 
 @app.command()
-def reverse(batch: int, by: str = BY, reason: str = REASON, as_json: bool = AS_JSON) -> None:
+def reverse(batch: int = BATCH, by: str = BY, reason: str = REASON, as_json: AsJson = False) -> None:
     """Ask to take back all a batch granted; somebody else approves it, then `relief run` does it."""
     with database(), refusals():
         relieve_months.ask_reversal(batch_id=batch, actor=person(by), reason=reason, at=timezone.now())
@@ -207,9 +208,9 @@ def reverse(batch: int, by: str = BY, reason: str = REASON, as_json: bool = AS_J
 
 @app.command()
 def run(
-    batch: int,
+    batch: int = BATCH,
     workers: int = typer.Option(2, min=1, max=64, help="Processes that share the reading books."),
-    as_json: bool = AS_JSON,
+    as_json: AsJson = False,
 ) -> None:
     """Carry out an approved batch, or its reversal. Stopped at any moment, the same command goes on."""
     with database(), refusals(), bar(quiet=as_json) as tell:
@@ -218,7 +219,7 @@ def run(
 
 
 @app.command()
-def batches(as_json: bool = AS_JSON) -> None:
+def batches(as_json: AsJson = False) -> None:
     """List the batches, the newest first."""
     with database():
         rows = queries.batches()
@@ -243,8 +244,10 @@ def batches(as_json: bool = AS_JSON) -> None:
 @app.command()
 def why(
     point: str = typer.Argument(help="The 16-character code of a supply point."),
-    month: str = typer.Option(..., "--month", metavar="YYYY-MM"),
-    as_json: bool = AS_JSON,
+    month: str = typer.Option(
+        ..., "--month", metavar="YYYY-MM", help="The month billed, for example 2021-08."
+    ),
+    as_json: AsJson = False,
 ) -> None:
     """Tell rule by rule why a point got or did not get relief for a month, with the values used."""
     with database(), refusals():

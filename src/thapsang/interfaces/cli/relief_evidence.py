@@ -14,8 +14,8 @@ from rich.table import Table
 from thapsang.domain.reliefs import operations, queries
 from thapsang.domain.reliefs.types import EvidenceError
 from thapsang.interfaces.cli.database import database
-from thapsang.interfaces.cli.printing import print_json
-from thapsang.interfaces.cli.relief_shown import AS_JSON, BY, out, person, refusals
+from thapsang.interfaces.cli.printing import AsJson, Limit, print_json
+from thapsang.interfaces.cli.relief_shown import BY, out, person, refusals
 from thapsang.kit.db.transactions import transaction
 
 app = typer.Typer(help="Lists sent by authorities: import, queue, decide.", no_args_is_help=True)
@@ -23,7 +23,7 @@ app = typer.Typer(help="Lists sent by authorities: import, queue, decide.", no_a
 
 @app.command("import")
 def import_file(
-    file: Path,
+    file: Path = typer.Argument(help="The list as it came, CSV or XLSX."),
     code: str = typer.Option(..., "--list", help="The list's code in the vocabulary, e.g. poor-households."),
     authority: str = typer.Option(..., help="Who sent it."),
     document: str = typer.Option(..., help="The document's number."),
@@ -36,7 +36,7 @@ def import_file(
         None, help="Write rows that mean nobody here, with reason and remedy."
     ),
     by: str = BY,
-    as_json: bool = AS_JSON,
+    as_json: AsJson = False,
 ) -> None:
     """Import a CSV or XLSX list; the same file again changes nothing."""
     with database(), refusals():
@@ -83,8 +83,8 @@ def _write(path: Path, list_id: int) -> None:
 @app.command()
 def queue(
     list_id: int = typer.Option(0, "--list", help="Only the list with this number."),
-    limit: int = typer.Option(50, min=1),
-    as_json: bool = AS_JSON,
+    limit: Limit = 50,
+    as_json: AsJson = False,
 ) -> None:
     """Show the rows that are not sure, with the likeliest candidates."""
     with database():
@@ -104,21 +104,25 @@ def queue(
 
 @app.command()
 def decide(
-    row: int,
+    row: int = typer.Argument(help="Number of the row, as `relief evidence queue` shows it."),
     choice: int = typer.Option(-1, help="Place of the right candidate, from 0; -1: none of them."),
     by: str = BY,
+    as_json: AsJson = False,
 ) -> None:
-    """Decide a row of the queue."""
+    """Decide a row of the queue: it means one of the candidates, or nobody here."""
     with database(), refusals(), transaction():
         operations.decide_row(
             row_id=row, choice=None if choice < 0 else choice, actor=person(by), at=timezone.now()
         )
+    if as_json:
+        print_json({"row": row, "choice": None if choice < 0 else choice})
+        return
     out.print(f"row {row}: {'nobody' if choice < 0 else f'candidate {choice}'}")
 
 
 @app.command()
-def lists(as_json: bool = AS_JSON) -> None:
-    """List the imported lists."""
+def lists(as_json: AsJson = False) -> None:
+    """List the lists authorities sent, with how many of their rows are sure, waiting, nobody's or wrong."""
     with database():
         rows = queries.lists()
     if as_json:

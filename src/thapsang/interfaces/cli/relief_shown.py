@@ -17,16 +17,14 @@ from thapsang.domain.reliefs import queries
 from thapsang.domain.reliefs.types import BatchProgress, BatchView, ReliefError
 from thapsang.engines.rating import PolicyError
 from thapsang.interfaces.cli.database import database
-from thapsang.interfaces.cli.printing import print_json
+from thapsang.interfaces.cli.printing import REFUSED, WRONG, print_json
 from thapsang.journeys import relieve_months
 from thapsang.kit.identity import staff
 from thapsang.kit.identity.models import User
 
 out = Console()
 errors = Console(stderr=True)
-AS_JSON = typer.Option(False, "--json", help="Print JSON instead of text.")
 BY = typer.Option(..., "--by", metavar="NAME", help="Who does it: the sign-in name of a member of staff.")
-REFUSED, WRONG = 2, 1
 
 
 def person(name: str) -> User:

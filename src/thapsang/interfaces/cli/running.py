@@ -20,6 +20,7 @@ from rich.table import Table
 from thapsang.interfaces.cli.children import Children, PortTakenError, refuse_taken_port, wait_for_page
 from thapsang.interfaces.cli.database import database
 from thapsang.interfaces.cli.demo_steps import Step, prepare
+from thapsang.interfaces.cli.printing import WRONG
 from thapsang.journeys import load_demo
 from thapsang.kit.db.embedded import EmbeddedServerError
 from thapsang.kit.db.place import ROOT
@@ -78,7 +79,7 @@ def run(
         _run(ports, customers)
     except (PortTakenError, EmbeddedServerError, load_demo.DemoError, RuntimeError) as problem:
         console.print(f"[red]{problem}[/]", soft_wrap=True)
-        raise typer.Exit(1) from None
+        raise typer.Exit(WRONG) from None
     except _Stopped:
         console.print("\nStopped.")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -18,17 +17,16 @@ from rich.table import Table
 from thapsang.domain.metering import operations, queries
 from thapsang.domain.metering.queries import StormView
 from thapsang.interfaces.cli.database import database
+from thapsang.interfaces.cli.printing import REFUSED, AsJson, Limit, print_json
 from thapsang.kit.db.transactions import transaction
 
 app = typer.Typer(
     help="Storm mode: estimates held back, readings judged by hours with supply.", no_args_is_help=True
 )
 out, errors = Console(), Console(stderr=True)
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Actor = Annotated[str, typer.Option(help="Who does it; kept in the audit log. Default: cli:<login>.")]
 Reason = Annotated[str, typer.Option(help="Why; kept in the audit log.")]
 Number = Annotated[int, typer.Argument(help="Number of the storm.")]
-WRONG = 1
 
 
 @app.command()
@@ -52,7 +50,7 @@ def begin(
             )  # fmt: skip
         found, points = queries.storm(storm_id=number), queries.points_concerned(storm_id=number)
     if as_json:
-        _print_json(_plain(found) | {"points": points})
+        print_json(_plain(found) | {"points": points})
     else:
         out.print(f"Storm {number}, {name}: {points:,} supply points in {len(found.areas)} area(s).")
 
@@ -78,7 +76,7 @@ def end(
             )  # fmt: skip
         found = queries.storm(storm_id=number)
     if as_json:
-        _print_json(_plain(found))
+        print_json(_plain(found))
     else:
         out.print(f"{ended} area(s) of storm {number} ended at {at}; it is now {found.state}.")
 
@@ -86,14 +84,14 @@ def end(
 @app.command("list")
 def listed(
     only_open: Annotated[bool, typer.Option("--open", help="Only those that still last.")] = False,
-    limit: Annotated[int, typer.Option(min=1)] = 50,
+    limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
     """List storms, the newest first."""
     with database():
         found = queries.storms(state="open" if only_open else "", limit=limit)
     if as_json:
-        _print_json([_plain(one) for one in found])
+        print_json([_plain(one) for one in found])
         return
     table = Table("no.", "name", "state", "from", "to", "areas", "document")
     for one in found:
@@ -114,7 +112,7 @@ def show(number: Number, as_json: AsJson = False) -> None:
         decided = queries.decisions(storm_id=number)
     if as_json:
         lists = {"books": [asdict(one) for one in books], "decisions": [asdict(one) for one in decided]}
-        _print_json(_plain(found) | {"points": points} | lists)
+        print_json(_plain(found) | {"points": points} | lists)
         return
     out.print(f"{found.name} ({found.state}), {found.document}: {points:,} supply points.")
     table = Table("month", "book", "points", "unread", "held back", "to read anew", "may be estimated")
@@ -146,7 +144,7 @@ def decide(
             )  # fmt: skip
         decided = queries.decisions(storm_id=number, limit=1)[0]
     if as_json:
-        _print_json(asdict(decided))
+        print_json(asdict(decided))
     else:
         out.print(f"{decided.subject}, {decided.period:%Y-%m}: {decided.decision}.")
 
@@ -159,7 +157,7 @@ def withdraw(number: Number, reason: Reason, actor: Actor = "", as_json: AsJson 
             operations.withdraw_storm(storm_id=number, reason=reason, actor=_who(actor), at=timezone.now())
         found = queries.storm(storm_id=number)
     if as_json:
-        _print_json(_plain(found))
+        print_json(_plain(found))
     else:
         out.print(f"Storm {number} is withdrawn.")
 
@@ -199,7 +197,7 @@ def _refusals() -> Iterator[None]:
         yield
     except (operations.StormRefusedError, queries.UnknownStormError) as error:
         errors.print(f"[red]{error}[/]", soft_wrap=True)
-        raise typer.Exit(WRONG) from None
+        raise typer.Exit(REFUSED) from None
 
 
 def _local(at: datetime | None) -> str:
@@ -208,7 +206,3 @@ def _local(at: datetime | None) -> str:
 
 def _plain(found: StormView) -> dict[str, Any]:
     return asdict(found) | {"state": found.state}
-
-
-def _print_json(found: Any) -> None:
-    print(json.dumps(found, ensure_ascii=False, default=str))

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from thapsang.interfaces.cli.database import database
+from thapsang.interfaces.cli.printing import WRONG
 from thapsang.kit.identity import clients
 
 _BANK = "sandbox-bank"
@@ -29,7 +30,7 @@ def twins(
     """
     if settings.PRODUCTION:
         typer.echo("The twins give money that is not there: they do not run in production.", err=True)
-        raise typer.Exit(1)
+        raise typer.Exit(WRONG)
     if bank and not os.environ.get("THAPSANG_TWIN_CLIENT_ID"):
         _introduce_bank()
     words = [sys.executable, "-m", "thapsang.adapters.twins", "--host", host, "--port", str(port)]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 
 import typer
 
 from thapsang.interfaces.cli.database import app, database
+from thapsang.interfaces.cli.printing import AsJson, print_json
 from thapsang.interfaces.shared.searched import MOST, warm_search
 from thapsang.kit.db.warming import Warmed
 
@@ -17,7 +17,7 @@ __all__ = ["app"]
 @app.command()
 def warm(
     most: int = typer.Option(MOST // 2**20, min=1, help="MiB to read at most."),
-    as_json: bool = typer.Option(False, "--json", help="Print as JSON."),
+    as_json: AsJson = False,
 ) -> None:
     """Read what searching needs from the disk into memory, so that the first search does not wait for it.
 
@@ -27,7 +27,7 @@ def warm(
     with database():
         done = warm_search(most=most * 2**20, told=lambda one: None if as_json else typer.echo(_said(one)))
     if as_json:
-        typer.echo(json.dumps([asdict(one) for one in done]))
+        print_json([asdict(one) for one in done])
     else:
         read = sum(one.size for one in done if not one.left_out)
         typer.echo(f"{read / 2**20:,.0f} MiB of {sum(one.size for one in done) / 2**20:,.0f} MiB read.")
