@@ -14,8 +14,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "thapsang.config.settings")
 site = get_wsgi_application()
 
 from thapsang.interfaces.api.hot import Confirmations  # noqa: E402 - its models want Django set up
+from thapsang.interfaces.portal.hot import BillPages  # noqa: E402 - likewise
 
-application = Confirmations(site)
+application = Confirmations(BillPages(site))
 
 
 def _settle() -> None:

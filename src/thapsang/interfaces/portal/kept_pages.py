@@ -28,9 +28,11 @@ KEPT, SECONDS = 2000, 600
 LEVEL = 3
 """Of compression: a bill's page is 3.8 kB with 3 and 3.5 kB with 6, which takes nearly twice the time."""
 _LETTERS = CSRF_ALLOWED_CHARS
-_EVEN = 256 - 256 % len(_LETTERS)
+_COUNT = len(_LETTERS)
+_PLACES = {letter: place for place, letter in enumerate(_LETTERS)}
+_EVEN = 256 - 256 % _COUNT
 """Random bytes below this stand for each letter equally often."""
-_TAKES_GZIP = re.compile(r"\bgzip\b")
+TAKES_GZIP = re.compile(r"\bgzip\b")
 _GZIP_HEAD = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 
 
@@ -105,7 +107,7 @@ class KeptPages:
 def answer(request: HttpRequest, page: Page) -> HttpResponse:
     """Answer with a kept page: the reader's own token in it, compressed if the reader takes that."""
     token = _token(request).encode()
-    if _TAKES_GZIP.search(request.META.get("HTTP_ACCEPT_ENCODING", "")):
+    if TAKES_GZIP.search(request.META.get("HTTP_ACCEPT_ENCODING", "")):
         response = HttpResponse(page.gzipped(token), headers={"Content-Encoding": "gzip"})
     else:
         response = HttpResponse(page.plain(token))
@@ -116,13 +118,19 @@ def answer(request: HttpRequest, page: Page) -> HttpResponse:
 def _token(request: HttpRequest) -> str:
     """Return the reader's token of forms, as Django masks it but without setting its cookie anew each time."""
     secret: str | None = request.META.get("CSRF_COOKIE")
+    masked = masked_token(secret) if secret else None
+    return get_token(request) if masked is None else masked
+
+
+def masked_token(secret: str) -> str | None:
+    """Return a token of forms for the secret in a reader's cookie; None if the secret is not as Django writes it."""
+    places = [_PLACES.get(letter) for letter in secret]
     mask = [byte for byte in os.urandom(64) if byte < _EVEN][:CSRF_SECRET_LENGTH]
-    if secret is None or len(secret) != CSRF_SECRET_LENGTH or len(mask) < CSRF_SECRET_LENGTH:
-        return get_token(request)
-    return "".join(
-        [_LETTERS[byte % len(_LETTERS)] for byte in mask]
-        + [
-            _LETTERS[(_LETTERS.index(letter) + byte) % len(_LETTERS)]
-            for letter, byte in zip(secret, mask, strict=True)
-        ]
-    )
+    if None in places or len(secret) != CSRF_SECRET_LENGTH or len(mask) < CSRF_SECRET_LENGTH:
+        return None
+    hidden = [
+        _LETTERS[(place + byte) % _COUNT]
+        for place, byte in zip(places, mask, strict=True)
+        if place is not None
+    ]
+    return "".join([_LETTERS[byte % _COUNT] for byte in mask] + hidden)

@@ -26,7 +26,7 @@ from thapsang.interfaces.portal.bill_page import (
     told_bill,
 )
 from thapsang.interfaces.portal.bill_print import bill_pdf
-from thapsang.interfaces.portal.kept_pages import TOKEN_HERE, KeptPages, answer
+from thapsang.interfaces.portal.kept_pages import TOKEN_HERE, KeptPages, Page, answer
 from thapsang.interfaces.portal.me import me, today
 from thapsang.interfaces.portal.views.paying import bill_id_or_404
 from thapsang.interfaces.shared import bill_words
@@ -119,8 +119,8 @@ def bills(request: HttpRequest) -> HttpResponse:
     return render(request, "portal/bills.html", {"cards": cards, "today": today(), "here": "bills"})
 
 
-def _questions(code: str) -> tuple[Question[Any], ...]:
-    """State what the page of a bill asks along with the session.
+def questions_of(code: str) -> tuple[Question[Any], ...]:
+    """State what the page of a bill asks along with the session; nothing for what is no bill's code.
 
     A page that may be kept here already asks only whose the bill is and what was paid on it; any other asks for
     everything at once.
@@ -133,33 +133,43 @@ def _questions(code: str) -> tuple[Question[Any], ...]:
     return asked[:1] if PAGES.holds(bill_id) else asked
 
 
-@asking(_questions)
+@asking(questions_of)
 @allow(Audience.CUSTOMER)
 @not_kept
 @require_safe
 def bill(request: HttpRequest, code: str) -> HttpResponseBase:
     """One bill: how much, why so much, by which law."""
-    bill_id, day = bill_id_or_404(code), today()
-    guarded, *rest = told_along(request) or answers_to(bill_questions(bill_id=bill_id))
-    own = guarded.told_to(phone_index_of(request.user))
-    if own is None:
-        raise Http404
+    bill_id = bill_id_or_404(code)
+    told = told_along(request) or answers_to(bill_questions(bill_id=bill_id))
+    page = finished(bill_id=bill_id, told=told, phone_index=phone_index_of(request.user))
     address = reverse("portal:bill", args=[bill_code(bill_id)])
     if request.get_full_path() != address:
         return redirect(address)  # one address a bill: the page repeats it, and is kept without it
+    return answer(request, page)
+
+
+def finished(*, bill_id: int, told: tuple[Any, ...], phone_index: bytes | None) -> Page:
+    """Return the page of a bill, kept or drawn now, from the answers to `questions_of`.
+
+    Raises Http404 for everybody but who has this phone.
+    """
+    guarded, *rest = told
+    own, day = guarded.told_to(phone_index), today()
+    if own is None:
+        raise Http404
 
     def draw() -> str:
         read = ReadBill(guarded, *rest) if rest else None
-        page = bill_page(_told_or_404(request, bill_id, read))
-        values = shown(page, address=address, today=day)
+        page = bill_page(_told_or_404(bill_id, phone_index, read))
+        values = shown(page, address=reverse("portal:bill", args=[bill_code(bill_id)]), today=day)
         return filled("portal/bill.html", {"csrf_token": TOKEN_HERE, **values}, here="bills")
 
-    return answer(request, PAGES.get((own, day, get_language()), draw, about=bill_id))
+    return PAGES.get((own, day, get_language()), draw, about=bill_id)
 
 
-def _told_or_404(request: HttpRequest, bill_id: int, read: ReadBill | None = None) -> ToldBill:
+def _told_or_404(bill_id: int, phone_index: bytes | None, read: ReadBill | None = None) -> ToldBill:
     read = read or ReadBill(*answers_to(bill_questions(bill_id=bill_id)))
-    told = told_bill(read, phone_index=phone_index_of(request.user))
+    told = told_bill(read, phone_index=phone_index)
     if told is None:
         raise Http404
     return told
@@ -170,7 +180,7 @@ def _told_or_404(request: HttpRequest, bill_id: int, read: ReadBill | None = Non
 @require_safe
 def pdf(request: HttpRequest, code: str) -> HttpResponse:
     """One bill as PDF; the file's name is the bill's number and nothing of the customer."""
-    told = _told_or_404(request, bill_id_or_404(code))
+    told = _told_or_404(bill_id_or_404(code), phone_index_of(request.user))
     name = next(c.name for c in me(request).customers if c.id == told.own.bill.customer_id)
     content = bill_pdf(bill_page(told), name)
     return HttpResponse(
