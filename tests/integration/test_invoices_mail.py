@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import email
 import io
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +15,7 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from email import policy
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 from pypdf import PdfReader
+from typer.testing import CliRunner
 
 from tests.factories import billing as world
 from tests.factories import invoices as made
@@ -32,6 +36,7 @@ from thapsang.domain.invoices import operations as invoices
 from thapsang.domain.notifications import operations, queries
 from thapsang.domain.notifications.types import Email, EmailRefusedError, EmailUnreachableError
 from thapsang.engines.einvoice import verify
+from thapsang.interfaces.cli.invoices import app as invoices_app
 from thapsang.journeys import deliver_bills, issue_invoices
 from thapsang.kit.bulk.copy import url
 from thapsang.kit.db.transactions import transaction
@@ -53,9 +58,13 @@ def server(settings: Any, tmp_path: Path) -> Iterator[MailServer]:
     found.server_close()
 
 
-def agree(customer: int, address: str, *, verified: bool = True, consent: bool = True) -> None:
+def agree(
+    customer: int, address: str, *, verified: bool = True, consent: bool = True, language: str = ""
+) -> None:
     with transaction():
         point = customers.add_contact_point(customer_id=customer, kind="email", value=address, primary=True)
+        if language:
+            customers.choose_language(customer_id=customer, address=address, language=language)
         if verified:
             customers.verify_contact_point(contact_point_id=point, at=timezone.now())
         if consent:
@@ -105,6 +114,60 @@ def test_who_agreed_gets_the_bill_the_invoice_and_nobody_else(server: MailServer
     assert amount in text and f"{amount} đồng" in mail.text
     assert one("SELECT look_up_code FROM invoices_invoice WHERE bill_id = %s", bill)[:4] in mail.text
     assert read["Auto-Submitted"] == "auto-generated"
+
+
+def parts_of(server: MailServer, to: str) -> tuple[str, str, str]:
+    """Return subject, plain text and HTML of the newest mail to an address."""
+    (mail, *_) = server.box.mails(to)
+    read = email.message_from_bytes(server.box.content(mail.message_id), policy=policy.default)
+    assert isinstance(read, email.message.EmailMessage)
+    plain, html = read.get_body(("plain",)), read.get_body(("html",))
+    assert plain and html
+    return str(read["Subject"]), plain.get_content(), html.get_content()
+
+
+def test_each_reads_their_own_language_and_who_never_said_both(server: MailServer) -> None:
+    (first, bill), (second, _), (third, _) = billed()
+    agree(first, "lan@example.vn", language="vi")
+    agree(second, "ann@example.vn", language="en")
+    agree(third, "ai@example.vn")
+    queue()
+    deliver_bills.send_waiting()
+    subject, text, html = parts_of(server, "lan@example.vn")
+    assert "tháng 10/2026" in subject and "Dear" not in text and '<html lang="vi">' in html
+    subject, text, html = parts_of(server, "ann@example.vn")
+    assert subject.endswith("electricity bill, October 2026") and "Kính gửi" not in text
+    assert "VND" in text and '<html lang="en">' in html
+    subject, text, html = parts_of(server, "ai@example.vn")
+    assert "tháng 10/2026 / electricity bill, October 2026" in subject
+    assert text.index("Kính gửi") < text.index("———") < text.index("Dear customer")
+    assert html.index('<div lang="vi">') < html.index('<div lang="en">')
+    assert one("SELECT total FROM billing_bill WHERE id = %s", bill) > 0
+
+
+def test_the_html_says_the_same_and_fetches_nothing(server: MailServer) -> None:
+    (first, _), *_ = billed()
+    agree(first, "lan@example.vn", language="vi")
+    queue()
+    deliver_bills.send_waiting()
+    _, text, html = parts_of(server, "lan@example.vn")
+    for fetched in ("<img", "<link", "<script", "@import", "url(", "src="):
+        assert fetched not in html
+    words = unescape(re.sub(r"<[^>]+>", " ", html.split("<body", 1)[1].split(">", 1)[1])).split()
+    assert "".join(text.split()) in "".join(words)
+    links = re.findall(r'href="([^"]+)"', html)
+    assert len(links) == 3 and all(f"{link}" in text for link in links)
+
+
+def test_issuing_by_command_queues_the_same_mails(server: MailServer) -> None:
+    made.billed(books=1, points=4)
+    (first,) = rows("SELECT customer_id FROM billing_bill WHERE net > 0 ORDER BY id LIMIT 1")[0]
+    agree(first, "lan@example.vn")
+    ran = CliRunner().invoke(invoices_app, ["issue", "--period", "2026-10", "--workers", "1", "--json"])
+    assert ran.exit_code == 0, ran.output
+    assert json.loads(ran.stdout)["new_mails"] == 1 and statuses() == {"queued": 1}
+    again = CliRunner().invoke(invoices_app, ["issue", "--period", "2026-10", "--workers", "1"])
+    assert "0 mails queued" in again.stdout and statuses() == {"queued": 1}
 
 
 def test_a_bill_goes_to_an_address_once(server: MailServer) -> None:

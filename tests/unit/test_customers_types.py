@@ -89,3 +89,28 @@ def test_names_are_masked() -> None:
     assert types.masked_name("An") == "An"
     assert types.masked_phone("+84912345678").endswith("678")
     assert types.masked_email("an@vi.vn") == "a•••@vi.vn"
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        (" Lan.Nguyen@Example.VN ", "lan.nguyen@example.vn"), ("a+b'c@x.y-z.com", "a+b'c@x.y-z.com"),
+        ("1@2.vn", "1@2.vn"),
+    ],
+)  # fmt: skip
+def test_an_address_is_kept_in_one_way(typed: str, kept: str) -> None:
+    assert types.normalise_email(typed) == kept
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "", "an", "an@vn", "an@@vi.vn", "an@vi..vn", ".an@vi.vn", "an.@vi.vn", "a n@vi.vn", "a,b@vi.vn", "<an@vi.vn>",
+        "an@vi.vn\nBcc: x@y.vn", "an@-vi.vn", "an@vi-.vn", "đức@vi.vn", "an@điện.vn", '"an"@vi.vn', "a" * 65 + "@vi.vn",
+        "a@" + "b" * 64 + ".vn", "a@" + "b.".join(["c" * 60] * 5) + ".vn",
+    ],
+)  # fmt: skip
+def test_an_address_that_could_name_others_or_nobody_is_refused(typed: str) -> None:
+    with pytest.raises(types.InvalidValueError) as refused:
+        types.normalise_email(typed)
+    assert refused.value.field == "email" and (not typed or typed not in str(refused.value))

@@ -12,6 +12,7 @@ import pytest
 from thapsang.domain.invoices.queries.policy import load_policy
 from thapsang.domain.invoices.types import InvoicePolicyError
 from thapsang.domain.notifications import queries as notifications
+from thapsang.domain.notifications.types import UnknownTemplateError
 from thapsang.journeys.issue_invoices.shaping import Shaper, reason
 
 REFERENCE = Path(__file__).parents[2] / "policies" / "reference"
@@ -45,9 +46,14 @@ def test_its_own_words_stand_on_the_lines() -> None:
 def test_its_own_mail(settings: Any) -> None:
     settings.DISTRIBUTOR = "reference"
     assert notifications.email_rules().per_minute == 60
-    names = ("month", "bill", "total", "due", "portal", "look_up_page", "look_up_code", "consents")
-    subject, text = notifications.email_text(template="bill-ready", **dict.fromkeys(names, "…"))
-    assert subject == "Công ty Điện Ví Dụ: tiền điện …" and "1900 0000" in text
+    names = ("month", "bill", "total", "due", "portal", "look_up_page", "look_up_code", "contact")
+    values = {language: dict.fromkeys(names, "…") for language in notifications.BOTH}
+    said = notifications.letter(template="bill-ready", languages=("vi",), values=values)
+    assert said.subject == "Công ty Điện Ví Dụ: tiền điện …" and "1900 0000" in said.text
+    both = notifications.letter(template="bill-ready", languages=notifications.BOTH, values=values)
+    assert both.subject == "Công ty Điện Ví Dụ: tiền điện … / electricity …" and both.html.count("<hr") == 1
+    with pytest.raises(UnknownTemplateError, match=r"No e-mail 'love' in email.yaml"):
+        notifications.letter(template="love", languages=("vi",), values=values)
 
 
 @pytest.mark.parametrize(

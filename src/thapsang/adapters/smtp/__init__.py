@@ -6,6 +6,7 @@ import smtplib
 import ssl
 import threading
 from dataclasses import dataclass, field
+from email.header import Header
 from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
@@ -114,11 +115,15 @@ class SmtpSender:
 
 def _written(email: Email, sender: str) -> bytes:
     made = EmailMessage(policy=SMTP)
-    made["From"], made["To"], made["Subject"] = sender, email.to, email.subject
+    made["From"], made["To"] = sender, email.to
     made["Message-ID"] = email.message_id
     made["Auto-Submitted"] = "auto-generated"
     made.set_content(email.text)
+    if email.html:
+        made.add_alternative(email.html, subtype="html")
     for part in email.attachments:
         main, _, sub = part.media_type.partition("/")
         made.add_attachment(part.content, maintype=main, subtype=sub, filename=part.name)
-    return made.as_bytes()
+    # Python 3.11 loses the space where it folds a subject with diacritics; the older way of encoding keeps it.
+    subject = Header(email.subject, "utf-8", header_name="Subject").encode(linesep="\r\n")
+    return f"Subject: {subject}\r\n".encode("ascii") + made.as_bytes()

@@ -204,7 +204,7 @@ class ContactPoint(models.Model):
 
     privacy = Privacy(
         sensitive=("value_cipher", "value_index"),
-        none=("kind",),
+        none=("kind", "language"),
         encrypted={"value_cipher": PurposeBy("kind")},
     )
 
@@ -216,6 +216,8 @@ class ContactPoint(models.Model):
     value_index = models.BinaryField(editable=False, db_index=True)
     verified_at = models.DateTimeField(null=True, blank=True)
     is_primary = models.BooleanField(default=True)
+    language = models.CharField(max_length=2, blank=True, default="", db_default="")
+    """Language of what is written to it, `vi` or `en`; empty while the customer has not said."""
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.customer_id}"

@@ -19,6 +19,8 @@ CUSTOMER_CODE = re.compile(r"^(PA\d{2}[A-Z0-9]{2}|P[HMN][A-Z0-9]{4})\d{7}$")
 """Company and branch (4), unit (2), serial (7)."""
 SUPPLY_POINT_CODE = re.compile(r"^(PA\d{2}[A-Z0-9]{2}|P[HMN][A-Z0-9]{4})\d{10}$")
 
+_ATOM, _LABEL = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+", r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_EMAIL = re.compile(rf"(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+{_LABEL}")
 _SPACED = "/.,-()&:;+–_"
 _MARKS = "\u0300\u0301\u0303\u0309\u0323\u0302\u0306\u031b\u0307"
 _FOLDING = str.maketrans("Đđ" + _SPACED, "dd" + " " * len(_SPACED), _MARKS)
@@ -57,9 +59,13 @@ def normalise_phone(text: str) -> str:
 
 
 def normalise_email(text: str) -> str:
-    """Return an e-mail address trimmed and in lower case. Raises InvalidValueError("email")."""
+    """Return an e-mail address trimmed and in lower case. Raises InvalidValueError("email").
+
+    Only what every mail server takes without extensions (RFC 5321, 4.1.2, unquoted): a comma or a bracket would
+    name other receivers.
+    """
     address = text.strip().lower()
-    if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", address) or len(address) > 254:
+    if len(address) > 254 or not _EMAIL.fullmatch(address):
         raise InvalidValueError("email", "Địa chỉ e-mail chưa đúng: cần có dạng ten@noi.vn.")
     return address
 
@@ -157,6 +163,16 @@ class ContactPointView:
     masked: str
     verified_at: datetime | None
     is_primary: bool
+    language: str
+    """`vi`, `en`, or empty while the customer has not said."""
+
+
+@dataclass(frozen=True)
+class Mailbox:
+    """A verified e-mail address and the language its owner reads: `vi`, `en`, or empty when not known."""
+
+    address: str
+    language: str
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ class Message(models.Model):
     template = models.CharField(max_length=40)
     address_cipher = models.BinaryField(editable=False)
     text_cipher = models.BinaryField(null=True, editable=False)
-    """The text, encrypted, while it waits to be sent; gone as soon as it was sent or given up."""
+    """The text, encrypted, while it waits to be sent; gone as soon as it was sent or given up. Of an e-mail its
+    letter as JSON, or nothing where it is made from `about` when it is sent."""
     status = models.CharField(max_length=10, default="queued")
     """queued, sent, failed; of an e-mail also refused (by the receiver's server), bounced (came back later)."""
     provider_reference = models.CharField(max_length=80, blank=True)
@@ -39,6 +40,11 @@ class Message(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["due_at"], name="message_due", condition=models.Q(status="queued")),
+            models.Index(
+                fields=["due_at"],
+                name="email_waited_for",
+                condition=models.Q(status="queued", channel="email", expires_at__isnull=False),
+            ),
             models.Index(fields=["tried_at"], name="email_tried", condition=models.Q(channel="email")),
             models.Index(
                 fields=["provider_reference"], name="email_by_its_id", condition=models.Q(channel="email")
@@ -78,3 +84,29 @@ class PhoneCode(models.Model):
 
     def __str__(self) -> str:
         return f"{self.purpose} {self.pk}"
+
+
+class EmailCode(models.Model):
+    """A one-time code sent to an e-mail address for somebody signed in; only they can use it (docs/adr/0028)."""
+
+    privacy = Privacy(
+        sensitive=("email_cipher", "asker_hash", "code_hash"),
+        none=("language",),
+        encrypted={"email_cipher": "email"},
+    )
+
+    email_cipher = models.BinaryField(editable=False)
+    asker_hash = models.BinaryField(editable=False)
+    """Keyed hash of who asked."""
+    code_hash = models.BinaryField(null=True, editable=False)
+    language = models.CharField(max_length=2)
+    tries = models.PositiveSmallIntegerField(default=0)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["asker_hash", "created_at"], name="email_code_by_asker")]
+
+    def __str__(self) -> str:
+        return f"e-mail code {self.pk}"

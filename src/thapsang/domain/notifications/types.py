@@ -57,6 +57,15 @@ class Attachment:
 
 
 @dataclass(frozen=True)
+class Letter:
+    """What an e-mail says: subject, plain text, and the same words as HTML."""
+
+    subject: str
+    text: str
+    html: str = ""
+
+
+@dataclass(frozen=True)
 class Email:
     """One e-mail to one address. The same `message_id` in every try lets the receiver know a repeated one."""
 
@@ -65,6 +74,7 @@ class Email:
     text: str
     message_id: str
     attachments: tuple[Attachment, ...] = ()
+    html: str = ""
 
 
 class EmailSender(Protocol):
@@ -104,6 +114,9 @@ class WaitingEmail:
     about: str
     message_id: str
     tries: int
+    letter: Letter | None = None
+    """What it says, where that was kept; else it is made from `about`."""
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -155,6 +168,8 @@ class Limit:
 CODE_DIGITS = 6
 CODE_LIFE = timedelta(minutes=5)
 CODE_TRIES = 5
+EMAIL_CODE_LIFE = timedelta(minutes=15)
+"""Mail is slower than a short message: a server that has never heard of us may ask us to come again."""
 PER_PHONE = (Limit(3, timedelta(minutes=10)), Limit(10, timedelta(days=1)))
 PER_SENDER = (Limit(20, timedelta(hours=1)),)
 """A guesser gets at most 50 tries a day at one phone: 1 chance in 20,000."""

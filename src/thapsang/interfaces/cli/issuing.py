@@ -31,6 +31,7 @@ from thapsang.engines.einvoice import EInvoiceError
 from thapsang.interfaces.cli import delivering
 from thapsang.interfaces.cli.database import database
 from thapsang.interfaces.cli.printing import REFUSED, WRONG, AsJson, plain, print_json
+from thapsang.interfaces.shared.issuing_months import issue_and_mail
 from thapsang.journeys import hand_over_invoices, issue_invoices, show_invoice
 from thapsang.kit.files import operations as files
 
@@ -54,17 +55,22 @@ def issue(
 ) -> None:
     """Issue a month: every bill with an amount gets the next number, a signed file and a look-up code.
 
+    Then the mails of customers who agreed to bills by e-mail are queued, for the worker to send.
+
     Stopped at any moment, even by kill -9, the same command goes on where it stopped, without a hole in the
     numbers; run again after obstacles were mended, it issues what had none. Two starts share the work.
     """
     with database(), _refusals(), _bar(quiet=as_json) as tell:
-        outcome = issue_invoices.start(period=month_of(period), workers=workers, progress=tell)
+        outcome, mails = issue_and_mail(period=month_of(period), workers=workers, progress=tell)
     if as_json:
-        facts = {"new_invoices": outcome.new_invoices, "nothing_to_do": outcome.nothing_to_do}
+        facts = {
+            "new_invoices": outcome.new_invoices, "nothing_to_do": outcome.nothing_to_do, "new_mails": mails,
+        }  # fmt: skip
         return print_json(plain(outcome.progress) | facts)
     now = outcome.progress
     out.print(
-        f"{now.period:%Y-%m}: {outcome.new_invoices:,} new invoices, {now.invoices:,} in all, {now.total:,} đồng"
+        f"{now.period:%Y-%m}: {outcome.new_invoices:,} new invoices, {now.invoices:,} in all, {now.total:,} đồng; "
+        f"{mails:,} mails queued"
     )
     if now.obstacles:
         out.print(

@@ -8,8 +8,9 @@ from datetime import date
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
+from thapsang.interfaces.shared.issuing_months import issue_and_mail
 from thapsang.interfaces.shared.jobs import ISSUE
-from thapsang.journeys import deliver_bills, hand_over_invoices, issue_invoices
+from thapsang.journeys import deliver_bills, hand_over_invoices
 
 logger = logging.getLogger(__name__)
 
@@ -17,8 +18,7 @@ logger = logging.getLogger(__name__)
 @app.task(name=ISSUE, queue="billing")
 def issue_month(period: str) -> None:
     """Issue the e-invoices of a month's bills (its first day, ISO), then queue the mails of those who want them."""
-    issue_invoices.start(period=date.fromisoformat(period))
-    deliver_bills.queue_month(period=date.fromisoformat(period), at=timezone.now())
+    issue_and_mail(period=date.fromisoformat(period))
 
 
 @app.task(name="thapsang.hand_over_invoices", queue="authority")

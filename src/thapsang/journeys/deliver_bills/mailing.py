@@ -7,6 +7,7 @@ the server took a mail sends it again under the same Message-ID.
 
 from __future__ import annotations
 
+from calendar import month_name
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -22,8 +23,8 @@ from thapsang.domain.invoices.queries import invoices_of_bills
 from thapsang.domain.invoices.queries.filed import invoice_files
 from thapsang.domain.invoices.types import InvoiceView, shown_look_up_code
 from thapsang.domain.notifications import operations as notifications
-from thapsang.domain.notifications.queries import email_rules, email_text
-from thapsang.domain.notifications.types import Attachment, Email, NewEmail, WaitingEmail
+from thapsang.domain.notifications.queries import BOTH, email_rules, letter
+from thapsang.domain.notifications.types import Attachment, Email, Letter, NewEmail, WaitingEmail
 from thapsang.journeys.deliver_bills.sheets import gather, printer
 from thapsang.kit.bulk.copy import bulk_connection
 from thapsang.kit.db.transactions import transaction
@@ -51,7 +52,7 @@ def queue_month(*, period: date, at: datetime) -> int:
         found = [bill for bill in bills_of_month(period=period, customer_ids=list(page)) if bill.net]
         signed = invoices_of_bills(bill_ids=[bill.id for bill in found])
         emails = [
-            NewEmail(page[bill.customer_id], f"{about_month(period)}{bill.id}")
+            NewEmail(page[bill.customer_id].address, f"{about_month(period)}{bill.id}")
             for bill in found
             if bill.id in signed
         ]
@@ -81,7 +82,11 @@ def send_waiting(*, most: int = 2_000) -> Counter[str]:
 
 
 def _made(claimed: Sequence[WaitingEmail]) -> dict[int, Email]:
-    """Return the mails of claimed rows; none for a bill that is gone, or a customer who no longer agrees."""
+    """Return the mails of claimed rows; none for a bill that is gone, or a customer who no longer agrees.
+
+    Letters that were kept need none made.
+    """
+    claimed = [waiting for waiting in claimed if not waiting.letter]
     number = {waiting.id: int(waiting.about.split(":")[2]) for waiting in claimed}
     found = {bill.id: bill for bill in bills.bills(bill_ids=set(number.values()))}
     agreed = customers.consented_emails(
@@ -92,16 +97,19 @@ def _made(claimed: Sequence[WaitingEmail]) -> dict[int, Email]:
         (waiting, found[number[waiting.id]])
         for waiting in claimed
         if (bill := found.get(number[waiting.id])) and bill.id in signed
-        and agreed.get(bill.customer_id) == waiting.address
+        and (box := agreed.get(bill.customer_id)) and box.address == waiting.address
     ]  # fmt: skip
     pdfs = _printed({bill.id: bill for _, bill in wanted})
     files = {
         view.bill_id: content for view, content in invoice_files(views=[signed[b.id] for _, b in wanted])
     }
     return {
-        waiting.id: _email(waiting, bill, signed[bill.id], pdfs.get(bill.id), files[bill.id])
+        waiting.id: _email(
+            waiting, _letter(bill, signed[bill.id], agreed[bill.customer_id].language),
+            [(bill_code(bill.id), "pdf", pdfs.get(bill.id)), (signed[bill.id].name, "xml", files[bill.id])],
+        )
         for waiting, bill in wanted
-    }
+    }  # fmt: skip
 
 
 def _printed(wanted: dict[int, BillView]) -> dict[int, bytes]:
@@ -122,16 +130,29 @@ def _printed(wanted: dict[int, BillView]) -> dict[int, bytes]:
     }
 
 
-def _email(waiting: WaitingEmail, bill: BillView, view: InvoiceView, pdf: bytes | None, xml: bytes) -> Email:
-    code, site = bill_code(bill.id), settings.PUBLIC_URL.rstrip("/")
-    subject, text = email_text(
-        template=TEMPLATE, bill=code, month=f"tháng {bill.period:%m/%Y}", due=f"{bill.due_on:%d/%m/%Y}",
-        total=f"{bill.total:,} đồng".replace(",", "."), portal=f"{site}/", look_up_page=f"{site}/invoices/",
-        look_up_code=shown_look_up_code(view.look_up_code), consents=f"{site}/account/consents/",
-    )  # fmt: skip
-    attached = [Attachment(f"{view.name}.xml", "application/xml", xml)]
-    if pdf:
-        attached.insert(0, Attachment(f"{code}.pdf", "application/pdf", pdf))
+def _letter(bill: BillView, view: InvoiceView, language: str) -> Letter:
+    """Return what the mail says in the customer's language, or in both where it is not known."""
+    site = settings.PUBLIC_URL.rstrip("/")
+    same = {
+        "bill": bill_code(bill.id), "portal": f"{site}/", "look_up_page": f"{site}/invoices/",
+        "look_up_code": shown_look_up_code(view.look_up_code), "contact": f"{site}/account/contact/",
+    }  # fmt: skip
+    due, month = bill.due_on, bill.period
+    values = {
+        "vi": same | {"month": f"tháng {month:%m/%Y}", "due": f"{due:%d/%m/%Y}",
+                      "total": f"{bill.total:,} đồng".replace(",", ".")},
+        "en": same | {"month": f"{month_name[month.month]} {month.year}",
+                      "due": f"{due.day} {month_name[due.month]} {due.year}", "total": f"{bill.total:,} VND"},
+    }  # fmt: skip
+    return letter(template=TEMPLATE, languages=(language,) if language else BOTH, values=values)
+
+
+def _email(waiting: WaitingEmail, said: Letter, files: Sequence[tuple[str, str, bytes | None]]) -> Email:
+    attached = tuple(
+        Attachment(f"{name}.{kind}", f"application/{kind}", content)
+        for name, kind, content in files
+        if content
+    )
     if sum(len(one.content) for one in attached) > email_rules().attach_limit:
-        attached = []
-    return Email(waiting.address, subject, text, waiting.message_id, tuple(attached))
+        attached = ()
+    return Email(waiting.address, said.subject, said.text, waiting.message_id, attached, said.html)

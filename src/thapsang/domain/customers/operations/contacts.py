@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from django.db.models import QuerySet
+
 from thapsang.domain.customers.models import Consent, ContactPoint, Note
 from thapsang.domain.customers.types import InvalidValueError, normalise_email, normalise_phone
 from thapsang.kit.db.transactions import transaction_required
@@ -53,6 +55,39 @@ def verify_phone(*, phone: str, at: datetime) -> int:
     index = cipher.blind_index(phone, purpose="phone")
     points = ContactPoint.objects.filter(kind="phone", value_index=index, is_primary=True, verified_at=None)
     return points.update(verified_at=at)
+
+
+@transaction_required
+def confirm_email(*, customer_id: int, address: str, language: str, at: datetime) -> list[str]:
+    """Make a proven address a customer's only e-mail address; return the verified ones it takes the place of.
+
+    `language` is what letters to it are written in (`vi`, `en`). Raises InvalidValueError.
+    """
+    point = add_contact_point(customer_id=customer_id, kind="email", value=address, primary=True)
+    ContactPoint.objects.filter(pk=point).update(verified_at=at, language=language)
+    return _drop(ContactPoint.objects.filter(customer_id=customer_id, kind="email").exclude(pk=point))
+
+
+@transaction_required
+def remove_email(*, customer_id: int, address: str) -> tuple[bool, list[str]]:
+    """Remove an e-mail address from a customer: tell whether it was there, and return it if it was verified."""
+    index = cipher.blind_index(address, purpose="email")
+    points = ContactPoint.objects.filter(customer_id=customer_id, kind="email", value_index=index)
+    return points.exists(), _drop(points)
+
+
+def _drop(points: QuerySet[ContactPoint]) -> list[str]:
+    proven = [bytes(row.value_cipher) for row in points if row.verified_at]
+    points.delete()
+    return [cipher.decrypt(value, purpose="email") for value in proven]
+
+
+@transaction_required
+def choose_language(*, customer_id: int, address: str, language: str) -> bool:
+    """Set the language of letters to a customer's e-mail address; False when there is no such address."""
+    index = cipher.blind_index(address, purpose="email")
+    points = ContactPoint.objects.filter(customer_id=customer_id, kind="email", value_index=index)
+    return bool(points.update(language=language))
 
 
 @transaction_required

@@ -13,6 +13,7 @@ import yaml
 from django.conf import settings
 from django.db import connection
 
+from thapsang.domain.customers.types import Mailbox
 from thapsang.kit.privacy import cipher
 
 _PHONES = """
@@ -37,7 +38,7 @@ def consented_phones(*, customer_ids: Iterable[int], purpose: str) -> dict[int, 
 
 
 _EMAILS = """
-SELECT DISTINCT ON (p.customer_id) p.customer_id, p.value_cipher
+SELECT DISTINCT ON (p.customer_id) p.customer_id, p.value_cipher, p.language
 FROM customers_contactpoint p
 WHERE p.customer_id > %(after)s AND (%(ids)s::bigint[] IS NULL OR p.customer_id = ANY(%(ids)s))
 AND p.kind = 'email' AND p.verified_at IS NOT NULL AND EXISTS (
@@ -49,7 +50,7 @@ ORDER BY p.customer_id, p.is_primary DESC, p.id LIMIT %(limit)s
 
 def consented_emails(
     *, purpose: str, customer_ids: Iterable[int] | None = None, after: int = 0, limit: int = 5_000
-) -> dict[int, str]:
+) -> dict[int, Mailbox]:
     """Return the verified e-mail address (the primary one first) of customers who agreed, in order of number.
 
     Of these customers or, `limit` at a time, of all after number `after`.
@@ -58,7 +59,10 @@ def consented_emails(
     with connection.cursor() as cursor:
         cursor.execute(_EMAILS, {"ids": ids, "purpose": purpose, "after": after, "limit": limit})
         rows = cursor.fetchall()
-    return {customer: cipher.decrypt(value, purpose="email") for customer, value in rows}
+    return {
+        customer: Mailbox(cipher.decrypt(value, purpose="email"), language)
+        for customer, value, language in rows
+    }
 
 
 class ConsentTextError(LookupError):

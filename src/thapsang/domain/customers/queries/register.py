@@ -142,7 +142,7 @@ def contact_points(*, customer_id: int) -> list[ContactPointView]:
 def _contact_view(row: ContactPoint) -> ContactPointView:
     value = cipher.decrypt(row.value_cipher, purpose=row.kind)
     masked = masked_email(value) if row.kind == "email" else masked_phone(value)
-    return ContactPointView(row.pk, row.kind, value, masked, row.verified_at, row.is_primary)
+    return ContactPointView(row.pk, row.kind, value, masked, row.verified_at, row.is_primary, row.language)
 
 
 def phone_for_messages(*, customer_id: int) -> str | None:

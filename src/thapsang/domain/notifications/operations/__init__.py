@@ -13,12 +13,14 @@ from django.db import connection, transaction
 from django.utils.crypto import salted_hmac
 from django.utils.module_loading import import_string
 
-from thapsang.domain.notifications.models import Message, PhoneCode
+from thapsang.domain.notifications.models import EmailCode, Message, PhoneCode
+from thapsang.domain.notifications.operations.email_codes import check_email_code, new_email_code
 from thapsang.domain.notifications.operations.emails import (
     claim_emails,
     deliver_email,
     note_bounce,
     queue_emails,
+    send_email,
     use_email_sender,
 )
 from thapsang.domain.notifications.types import (
@@ -42,16 +44,19 @@ from thapsang.kit.db.transactions import transaction_required
 from thapsang.kit.privacy import cipher
 
 __all__ = [
+    "check_email_code",
     "check_phone_code",
     "claim_emails",
     "claim_sms",
     "deliver_email",
     "deliver_sms",
     "forget_old_codes",
+    "new_email_code",
     "new_phone_code",
     "note_bounce",
     "queue_emails",
     "queue_sms",
+    "send_email",
     "send_sms",
     "use_email_sender",
     "use_sender",
@@ -223,4 +228,4 @@ def check_phone_code(*, code_id: int, purpose: str, code: str, at: datetime) -> 
 @transaction_required
 def forget_old_codes(*, before: datetime) -> int:
     """Delete codes asked for before `before`; return how many."""
-    return PhoneCode.objects.filter(created_at__lt=before).delete()[0]
+    return sum(kind.objects.filter(created_at__lt=before).delete()[0] for kind in (PhoneCode, EmailCode))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import secrets
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.utils.crypto import salted_hmac
 from django.utils.module_loading import import_string
 
@@ -18,6 +22,7 @@ from thapsang.domain.notifications.types import (
     EmailRefusedError,
     EmailSender,
     EmailUnreachableError,
+    Letter,
     NewEmail,
     WaitingEmail,
 )
@@ -35,6 +40,28 @@ _senders: dict[str, EmailSender] = {}
 def use_email_sender(sender: EmailSender) -> None:
     """Send e-mails by this sender from now on in this process, whatever the settings name."""
     _senders["email"] = sender
+
+
+@transaction_required
+def send_email(
+    *, address: str, template: str, letter: Letter, at: datetime, expires_at: datetime, now: bool = True
+) -> int:
+    """Send a letter to an address as soon as the transaction has committed; return the message's number.
+
+    For mails somebody waits for: the worker takes them before all others, and not after `expires_at`. With `now`
+    false the worker sends it. Nothing is raised to the caller. The letter is kept, encrypted, until it is sent.
+    """
+    message_id = _message_id(secrets.token_hex(16))
+    pause = email_rules().first_pause if now else timedelta(0)
+    row = Message.objects.create(
+        channel="email", template=template, address_cipher=cipher.encrypt(address, purpose="email"),
+        text_cipher=cipher.encrypt(json.dumps(asdict(letter)), purpose="message"), created_at=at, due_at=at + pause,
+        provider_reference=message_id, tries=int(now), expires_at=expires_at, tried_at=at if now else None,
+    )  # fmt: skip
+    if now:
+        waiting = WaitingEmail(row.pk, address, "", message_id, 1, letter, expires_at)
+        transaction.on_commit(lambda: deliver_email(waiting, None, at=at))
+    return row.pk
 
 
 @transaction_required
@@ -68,8 +95,8 @@ def _message_id(about: str) -> str:
 _CLAIM = """
 UPDATE notifications_message SET tries = tries + 1, due_at = %(until)s, tried_at = %(at)s WHERE id IN (
     SELECT id FROM notifications_message WHERE status = 'queued' AND channel = 'email' AND due_at <= %(at)s
-    ORDER BY due_at, id LIMIT %(most)s FOR UPDATE SKIP LOCKED
-) RETURNING id, address_cipher, about, provider_reference, tries
+    AND expires_at IS {waited_for} NULL ORDER BY due_at, id LIMIT %(most)s FOR UPDATE SKIP LOCKED
+) RETURNING id, address_cipher, coalesce(about, ''), provider_reference, tries, text_cipher, expires_at
 """
 
 
@@ -77,34 +104,45 @@ UPDATE notifications_message SET tries = tries + 1, due_at = %(until)s, tried_at
 def claim_emails(*, at: datetime, most: int) -> list[WaitingEmail]:
     """Take e-mails that are due, at most `most` and no more than the policy allows a minute, all senders together.
 
-    They are in the caller's hands for `HELD`: who dies with them leaves them to the next. Deliver them with
-    `deliver_email` once the transaction has committed.
+    First those somebody waits for. They are in the caller's hands for `HELD`: who dies with them leaves them to the
+    next. Deliver them with `deliver_email` once the transaction has committed.
     """
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_advisory_xact_lock(%s)", [_LOCK]
         )  # the room is counted and used by one at a time
         lately = Message.objects.filter(channel="email", tried_at__gt=at - _WINDOW).count()
-        room = min(most, email_rules().per_minute - lately)
-        if room <= 0:
-            return []
-        cursor.execute(_CLAIM, {"at": at, "until": at + HELD, "most": room})
-        rows = sorted(cursor.fetchall())
+        room, rows = min(most, email_rules().per_minute - lately), list[tuple[Any, ...]]()
+        for waited_for in ("NOT", ""):
+            if room > len(rows):
+                given: dict[str, Any] = {"at": at, "until": at + HELD, "most": room - len(rows)}
+                cursor.execute(_CLAIM.format(waited_for=waited_for), given)
+                rows += sorted(cursor.fetchall())
     addresses = cipher.decrypt_many([bytes(row[1]) for row in rows], purpose="email")
     return [
-        WaitingEmail(number, address, about, message_id, tries)
-        for (number, _, about, message_id, tries), address in zip(rows, addresses, strict=True)
+        WaitingEmail(number, address, about, message_id, tries, _letter(text), expires_at)
+        for (number, _, about, message_id, tries, text, expires_at), address in zip(rows, addresses, strict=True)
         if address is not None
-    ]
+    ]  # fmt: skip
+
+
+def _letter(text: bytes | None) -> Letter | None:
+    return Letter(**json.loads(cipher.decrypt(bytes(text), purpose="message"))) if text else None
 
 
 def deliver_email(waiting: WaitingEmail, email: Email | None, *, at: datetime) -> str:
     """Hand an e-mail to the mail server, outside any transaction; return its status then.
 
-    `sent`; `refused` by the server for good; `failed` when there is nothing to send any more (`email` None) or it is
-    out of tries; `queued` for another try after a growing pause.
+    A letter that was kept is sent as it is, any other as `email`. `sent`; `refused` by the server for good; `failed`
+    when there is nothing to send any more (`email` None), its time is over or it is out of tries; `queued` for
+    another try after a growing pause.
     """
     rules = email_rules()
+    if waiting.expires_at and waiting.expires_at <= at:
+        return _settle(waiting, "failed", "Its time was over before it could be sent.")
+    if waiting.letter:
+        said = waiting.letter
+        email = Email(waiting.address, said.subject, said.text, waiting.message_id, html=said.html)
     if email is None:
         return _settle(waiting, "failed", "There is nothing to send: the bill or the consent is gone.")
     if waiting.tries > rules.tries:
@@ -126,7 +164,9 @@ def deliver_email(waiting: WaitingEmail, email: Email | None, *, at: datetime) -
 
 
 def _settle(waiting: WaitingEmail, status: str, problem: str) -> str:
-    Message.objects.filter(pk=waiting.id, status="queued").update(status=status, problem=problem, due_at=None)
+    Message.objects.filter(pk=waiting.id, status="queued").update(
+        status=status, problem=problem, due_at=None, text_cipher=None
+    )
     return status
 
 

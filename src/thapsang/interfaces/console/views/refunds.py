@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from thapsang.domain.customers import queries as customers
 from thapsang.domain.payments.operations import refunds as operations
 from thapsang.domain.payments.queries import refunds as queries
 from thapsang.domain.payments.queries.refunds import RefundView, UnknownRefundError
@@ -82,7 +83,7 @@ def ask(request: HttpRequest) -> HttpResponseBase:
     names = ("customer", "amount", "bank", "account", "holder", "reason")
     typed = {name: request.POST.get(name, "").strip() for name in names}
     if request.method == "GET":
-        return _form(request, typed)
+        return _form(request, typed | {"customer": request.GET.get("customer", "")[:13]})
     by = act(request)
     try:
         with transaction():
@@ -98,7 +99,11 @@ def ask(request: HttpRequest) -> HttpResponseBase:
 
 
 def _form(request: HttpRequest, typed: dict[str, str], problem: str = "", status: int = 200) -> HttpResponse:
-    values = {"typed": typed, "problem": problem, "banks": queries.refund_rules().banks}
+    named = customers.find_customer(code=typed["customer"].upper()) if typed["customer"] else None
+    values = {
+        "typed": typed, "problem": problem, "banks": queries.refund_rules().banks, "named": named,
+        "most": queries.refundable(customer_id=named.id) if named else 0,
+    }  # fmt: skip
     return page(request, "console/refund_new.html", "refunds", values, status)
 
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import get_language, gettext
 from django.views.decorators.http import require_http_methods
 
-from thapsang.domain.customers.queries import consent_texts
+from thapsang.domain.customers.queries import ConsentText, consent_texts
 from thapsang.interfaces.portal.me import Me, me
 from thapsang.interfaces.shared.doors import not_kept
 from thapsang.journeys import give_consent
@@ -28,7 +28,9 @@ def consents(request: HttpRequest) -> HttpResponseBase:
         problem = _answer(request, mine, purpose)
     except give_consent.UnknownPurposeError:
         problem = gettext("Nội dung đã thay đổi. Vui lòng đọc lại rồi chọn.")
-    return _page(request, mine, purpose, problem) if problem else redirect("portal:consents")
+    if problem:
+        return _page(request, mine, purpose, problem)
+    return redirect("portal:contact" if request.POST.get("back") == "contact" else "portal:consents")
 
 
 def _answer(request: HttpRequest, mine: Me, purpose: str) -> str:
@@ -46,9 +48,13 @@ def _answer(request: HttpRequest, mine: Me, purpose: str) -> str:
 
 
 def _page(request: HttpRequest, mine: Me, purpose: str = "", problem: str = "") -> HttpResponse:
-    asked = [(text, _since(mine, text.purpose)) for text in consent_texts(language=_language())]
-    values = {"asked": asked, "wrong": purpose, "problem": problem, "here": "account"}
+    values = {"asked": asked(mine), "wrong": purpose, "problem": problem, "here": "account"}
     return render(request, "portal/consents.html", values, status=422 if problem else 200)
+
+
+def asked(mine: Me) -> list[tuple[ConsentText, object]]:
+    """Return the texts of all purposes in the reader's language, and since when all my customers agree, or None."""
+    return [(text, _since(mine, text.purpose)) for text in consent_texts(language=_language())]
 
 
 def _since(mine: Me, purpose: str) -> object:
