@@ -12,6 +12,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from thapsang.domain.tariffs import queries
@@ -151,7 +152,9 @@ def _reference_json(reference: Reference) -> dict[str, Any]:
 
 def _refuse(option: str, problem: str, remedy: str) -> NoReturn:
     """Say what is wrong with an option and how to mend it, and leave with code 2."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]{option}[/]: {problem} {remedy}")
+    Console(stderr=True, highlight=False, soft_wrap=True).print(
+        f"[bold red]{option}[/]: {escape(problem)} {escape(remedy)}"
+    )
     raise typer.Exit(REFUSED)
 
 
@@ -184,13 +187,15 @@ def _context(code: str, book: TariffBook, case: Mapping[str, Any]) -> str:
 
 def _day(text: str, option: str) -> date:
     try:
+        if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):  # fromisoformat takes a week as well
+            raise ValueError(text)
         return date.fromisoformat(text)
     except ValueError:
         _refuse(option, f"{text!r} is not a date." if text else "missing.", "Write it as YYYY-MM-DD.")
 
 
 def _whole(text: str, option: str, unit: str) -> int:
-    if not re.fullmatch(r"\d{1,18}", text):
+    if not re.fullmatch(r"[0-9]{1,18}", text):
         remedy = f"Give whole {unit}, zero or more, digits only."
         _refuse(option, f"{text!r} is not a whole number of {unit}." if text else "missing.", remedy)
     return int(text)
@@ -222,11 +227,11 @@ def _energy(kwh: str, bands: dict[str, int] | None) -> int:
 
 
 def _quarters(households: str) -> int:
-    try:
-        quarters = Fraction(households) * 4
+    try:  # nine signs of a plain number: an exponent could ask for a number of a billion digits
+        quarters = Fraction(households) * 4 if re.fullmatch(r"[0-9./]{1,9}", households) else Fraction(0)
     except (ValueError, ZeroDivisionError):
         quarters = Fraction(0)
-    if quarters <= 0 or quarters.denominator != 1:
+    if not 0 < quarters < 2**31 or quarters.denominator != 1:
         _refuse("--households", f"{households!r} is not a number of households.", "Use 1, 2, 0.25, 3/4 …")
     return int(quarters)
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import typer
 from django.utils import timezone
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -91,12 +92,13 @@ def _write_rejected(import_id: int, path: Path | None, language: str) -> str | N
 def _tell(outcome: operations.ImportOutcome, written: str | None) -> None:
     if outcome.status == "refused":
         notes.print(
-            f"[red]{outcome.name} was refused; nothing was changed.[/] {outcome.problem}", soft_wrap=True
+            f"[red]{escape(outcome.name)} was refused; nothing was changed.[/] {escape(outcome.problem)}",
+            soft_wrap=True,
         )
         return
     if outcome.already:
         out.print(
-            f"{outcome.name} was imported before (import {outcome.import_id}): nothing was changed. It gave:"
+            f"{escape(outcome.name)} was imported before (import {outcome.import_id}): nothing was changed. It gave:"
         )
     out.print(
         f"{outcome.rows:,} rows: {outcome.accepted:,} accepted ({outcome.replaced:,} replace estimates), "
@@ -219,7 +221,7 @@ def correct(
                     register_id=found, read_on=day, value=value, reason=reason, actor=actor, at=timezone.now()
                 )
         except operations.CorrectionRefusedError as error:
-            notes.print(f"[red]{error}[/]", soft_wrap=True)
+            notes.print(f"[red]{escape(str(error))}[/]", soft_wrap=True)
             raise typer.Exit(REFUSED) from None
     if as_json:
         print_json(plain(done))
@@ -248,7 +250,7 @@ def split(
                     at=timezone.now(),
                 )
         except operations.SplitRefusedError as error:
-            notes.print(f"[red]{error}[/]", soft_wrap=True)
+            notes.print(f"[red]{escape(str(error))}[/]", soft_wrap=True)
             raise typer.Exit(REFUSED) from None
     if as_json:
         print_json(plain(done))
@@ -294,5 +296,5 @@ def _print(rows: list[dict[str, Any]], columns: tuple[str, ...], *, as_json: boo
         return
     table = Table(*columns)
     for row in rows:
-        table.add_row(*(str(row[name]) for name in columns))
+        table.add_row(*(escape(str(row[name])) for name in columns))
     out.print(table)

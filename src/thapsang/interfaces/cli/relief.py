@@ -247,6 +247,9 @@ def why(
     month: str = typer.Option(
         ..., "--month", metavar="YYYY-MM", help="The month billed, for example 2021-08."
     ),
+    final: int = typer.Option(
+        0, "--final", min=0, max=9, help="Of a final bill: the last digit of its code."
+    ),
     as_json: AsJson = False,
 ) -> None:
     """Tell rule by rule why a point got or did not get relief for a month, with the values used."""
@@ -257,7 +260,7 @@ def why(
             raise ReliefError(
                 f"No supply point {point!r} was supplied on {period}: check the code and the month."
             )
-        told = relieve_months.explain(supply_point_id=found.id, month=period)
+        told = relieve_months.explain(supply_point_id=found.id, month=period, sequence=final)
     if as_json:
         print_json({"bill": told.bill_id, "version": told.version_id, **asdict(told.why),
                      "grants": [asdict(grant) for grant in told.grants]})  # fmt: skip
