@@ -59,7 +59,7 @@ def bill_of(phone: str, serial: int) -> str:
 def test_a_bills_page_is_one_round_trip(mine, trips):
     page = bill_of(MINE, 1)
     assert mine.get(page).status_code == 200
-    assert trips == [5]  # the session with its customer, the bill, its place, its lines, the months of use
+    assert trips == [6]  # the session with its customer, the bill, its place, its lines, the months of use, later bills
     trips.clear()
     assert mine.get(page).status_code == 200
     assert trips == [2]  # a page that is kept: the session, and whose the bill is and what was paid
@@ -77,7 +77,7 @@ def test_anothers_bill_is_read_along_and_not_told(mine, trips):
     assert mine.get(page).status_code == 404
     assert mine.get("/bills/HD9913-000000000/").status_code == 404
     assert mine.get("/bills/x/").status_code == 404
-    assert trips == [5, 1, 1]
+    assert trips == [6, 1, 1]
     assert Client().get(page).status_code == 302
 
 
