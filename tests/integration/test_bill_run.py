@@ -114,6 +114,7 @@ def test_an_exception_closed_by_staff_stays_closed_when_the_month_runs_again() -
 def test_the_queue_is_filtered_and_assigned() -> None:
     book = metering.book()
     points = [world.metered_point(book, None) for _ in range(3)]
+    world.metered_point(book, 100)
     run()
     first, *_ = queries.open_exceptions()
     with transaction.atomic():
@@ -166,6 +167,7 @@ def test_odd_points_become_exceptions_each_with_its_code() -> None:
         (dt.date(2026, 11, 1), "has not ended"),
         (dt.date(2027, 1, 1), "has not ended"),
         (dt.date(2026, 10, 2), "no month"),
+        (dt.date(2019, 5, 1), "no reading"),
     ],
 )
 def test_a_period_that_cannot_be_billed_is_refused(period: dt.date, message: str) -> None:

@@ -207,6 +207,7 @@ def test_the_month_after_a_storm_is_no_spike_and_a_dark_month_no_zero() -> None:
 def test_the_bill_run_queues_them_and_bills_them_after_release() -> None:
     book = make.book()
     installation = three_periods(book)
+    world.metered_point(make.book(), 100)
     storm = begin(book_codes=[book.code])
     run_billing.start(period=OCT, workers=1, at=world.AT)
     exceptions = make.model("billing.BillingException").objects

@@ -255,6 +255,7 @@ def test_a_qr_reference_is_enough_to_know_who_pays() -> None:
         ({"paid_at": "hôm nay"}, "paid_at"),
         ({"customer_code": "PA13"}, "customer_code"),
         ({"customer_code": ""}, "body"),
+        ({"referense": "TS00000000"}, "referense"),
     ],
 )
 def test_a_wrong_field_is_named(change: dict[str, object], field: str) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from ninja import Header, Path, Query, Router, Schema
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from thapsang.domain.billing.types import bill_code
 from thapsang.domain.customers import queries as customers
@@ -66,7 +66,9 @@ class Dues(Schema):
 
 
 class PaymentIn(BaseModel):
-    """Money received. Customer code, reference of a QR code (field 62-01), or both."""
+    """Money received. Customer code, reference of a QR code (field 62-01), or both; no other field."""
+
+    model_config = ConfigDict(extra="forbid")  # a misspelt reference would pay another bill than was meant
 
     customer_code: str = Field("", pattern=r"^([A-Z0-9]{13})?$")
     reference: str = Field("", pattern=r"^([A-Z0-9]{8,32})?$")

@@ -17,7 +17,7 @@ from thapsang.domain.billing.types import CategoryTotal, month_before
 from thapsang.domain.network import queries as network
 from thapsang.domain.network.types import BookView
 from thapsang.domain.tariffs import queries as tariffs
-from thapsang.journeys.run_billing.running import GROUP_POINTS, demand_ended
+from thapsang.journeys.run_billing.running import GROUP_POINTS, demand_billable
 from thapsang.kit.bulk.copy import bulk_connection
 
 _SUMS = ("bills", "kwh", "net", "vat", "total")
@@ -74,7 +74,7 @@ def dry_run(
     Raises PeriodError as `start` does, PolicyError for the tariffs.
     """
     at = at or timezone.now()
-    demand_ended(period, at)
+    demand_billable(period, at)
     now, exceptions, reliefs = _computed(period, _law(period, at), progress)
     before, source = {t.category: t for t in queries.category_totals(period=month_before(period))}, "bills"
     if not before:

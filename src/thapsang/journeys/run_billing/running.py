@@ -16,6 +16,7 @@ from thapsang.domain.billing import queries
 from thapsang.domain.billing.queries.runs import failed_books, run_totals, waiting_books
 from thapsang.domain.billing.types import PeriodError, Progress, month_after, yymm
 from thapsang.domain.ledger import operations as ledger
+from thapsang.domain.metering import queries as metering
 from thapsang.domain.tariffs import operations as keeping
 from thapsang.domain.tariffs import queries as tariffs
 from thapsang.journeys.run_billing.job import Job
@@ -61,11 +62,11 @@ def start(
     `workers` processes, this one among them, share the books with any other start of the same month; small
     months are billed in this process alone.
     `progress` is called as books are done. `at` is the moment of issue (now).
-    Raises PeriodError (no month, not ended), PolicyError (tariffs), BillRunInterruptedError,
+    Raises PeriodError (no month, not ended, no reading), PolicyError (tariffs), BillRunInterruptedError,
     BillRunFailedError. Points that cannot be billed are in the queue of exceptions; they raise nothing.
     """
     given, at = at, at or timezone.now()
-    demand_ended(period, at)
+    demand_billable(period, at)
     with shared_lock(_LOCK_CLASS, yymm(period)) as alone:
         before = queries.run_progress(period=period)
         job, waiting, points = _prepare(period, workers, at, again=alone)
@@ -79,15 +80,19 @@ resume = start
 """Going on is starting again."""
 
 
-def demand_ended(period: date, at: datetime) -> None:
-    """Raise PeriodError unless `period` is the first day of a month that has ended."""
+def demand_billable(period: date, at: datetime) -> None:
+    """Raise PeriodError unless `period` is the first day of a month that has ended and has a run or readings."""
     if period.day != 1:
         raise PeriodError(f"{period} is no month: give its first day, for example {period.replace(day=1)}.")
-    today = timezone.localtime(at).date()
-    if month_after(period) > today:
+    today, end = timezone.localtime(at).date(), month_after(period)
+    if end > today:
         raise PeriodError(
-            f"{period:%Y-%m} has not ended: its readings are complete from {month_after(period)}. "
-            "Bill an earlier month, or wait."
+            f"{period:%Y-%m} has not ended: its readings are complete from {end}. Bill an earlier month, or wait."
+        )
+    if queries.run_progress(period=period) is None and not metering.any_reading(after=period, until=end):
+        raise PeriodError(
+            f"{period:%Y-%m} has no reading after {period} up to {end}: every point would become an exception. "
+            "Check the month, or import its readings first (`thapsang readings import FILE`)."
         )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
-from thapsang.domain.metering.models import Installation, Meter, SupersededReading
+from thapsang.domain.metering.models import Installation, Meter, Reading, SupersededReading
 from thapsang.domain.metering.types import (
     BANDS,
     ReadingPolicy,
@@ -101,6 +101,11 @@ FROM metering_installation i JOIN metering_meter me ON me.id = i.meter_id
 JOIN metering_register r ON r.installation_id = i.id JOIN metering_reading m ON m.register_id = r.id
 WHERE i.supply_point_id = %s ORDER BY m.read_on DESC, r.id LIMIT %s
 """
+
+
+def any_reading(*, after: date, until: date) -> bool:
+    """Say whether any meter was read after one day and not after another."""
+    return Reading.objects.filter(read_on__gt=after, read_on__lte=until).exists()
 
 
 def readings(*, supply_point_id: int, limit: int = 60) -> list[ReadingView]:
