@@ -59,7 +59,8 @@ def bill_of(phone: str, serial: int) -> str:
 def test_a_bills_page_is_one_round_trip(mine, trips):
     page = bill_of(MINE, 1)
     assert mine.get(page).status_code == 200
-    assert trips == [6]  # the session with its customer, the bill, its place, its lines, the months of use, later bills
+    # the session with its customer, the bill, its place, its lines, the months of use, later bills
+    assert trips == [6]
     trips.clear()
     assert mine.get(page).status_code == 200
     assert trips == [2]  # a page that is kept: the session, and whose the bill is and what was paid
