@@ -14,11 +14,14 @@ from django.utils import timezone
 
 from tests.factories.customers import make_place, make_supplied
 from tests.factories.payments import make_bill
-from thapsang.domain.billing.types import bill_code
+from thapsang.domain.billing.types import LaterBill, bill_code, bill_id_of
+from thapsang.interfaces.portal.bill_page import bill_questions
+from thapsang.interfaces.portal.views.bills import finished
 from thapsang.interfaces.portal.views.signing_in import BACKEND
 from thapsang.kit.db import questions
+from thapsang.kit.db.questions import answers_to
 from thapsang.kit.identity.models import User
-from thapsang.kit.identity.people import customer_user
+from thapsang.kit.identity.people import customer_user, phone_index_of
 from thapsang.kit.identity.sessions import SessionStore
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -63,7 +66,7 @@ def test_a_bills_page_is_one_round_trip(mine, trips):
     assert trips == [6]
     trips.clear()
     assert mine.get(page).status_code == 200
-    assert trips == [2]  # a page that is kept: the session, and whose the bill is and what was paid
+    assert trips == [3]  # a page that is kept: the session, whose the bill is and what was paid, later bills
     trips.clear()
     with connection.execute_wrapper(refused):
         assert mine.get(page).status_code == 200
@@ -71,6 +74,17 @@ def test_a_bills_page_is_one_round_trip(mine, trips):
 
 def refused(execute, sql, params, many, context):
     raise AssertionError(f"A statement beside the questions: {sql}")
+
+
+def test_a_kept_page_gives_way_when_another_bill_follows(mine):
+    code = bill_of(MINE, 1).split("/")[2]
+    number, index = bill_id_of(code), phone_index_of(customer_user(phone=MINE))
+    guarded, later, *rest = answers_to(bill_questions(bill_id=number))
+    before = finished(bill_id=number, told=(guarded, later, *rest), phone_index=index)
+    follows = (LaterBill(number + 1, "adjusts", False, -8_000, ()),)
+    after = finished(bill_id=number, told=(guarded, follows, *rest), phone_index=index)
+    assert "Điều chỉnh giảm" in after.plain(b"").decode()
+    assert "Điều chỉnh giảm" not in before.plain(b"").decode()
 
 
 def test_anothers_bill_is_read_along_and_not_told(mine, trips):

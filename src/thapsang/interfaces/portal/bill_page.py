@@ -89,14 +89,14 @@ class ReadBill:
     """All that the page of a bill is made of, read before it is known who asks."""
 
     guarded: GuardedBill
+    later: tuple[LaterBill, ...]
     places: Mapping[int, Place]
     lines: tuple[tuple[LineView, ...], int]
     timeline: Timeline
-    later: tuple[LaterBill, ...]
 
 
 def bill_questions(*, bill_id: int) -> tuple[Question[Any], ...]:
-    """Ask for the fields of a `ReadBill`, the bill itself first.
+    """Ask for the fields of a `ReadBill`, the bill itself and the bills that follow it first.
 
     The bill's number names its point and month, so nothing has to be known before the rest is asked for.
     """
@@ -104,10 +104,10 @@ def bill_questions(*, bill_id: int) -> tuple[Question[Any], ...]:
     point, month = number.supply_point_id, number.period
     return (
         payments.guarded_bill_question(bill_id=bill_id),
+        billing.later_question(bill_id=bill_id),
         customers.places_question(supply_point_id=point),
         billing.lines_question(bill_id=bill_id),
         metering.timeline_question(supply_point_id=point, months=MONTHS + 2, until=_month_after(month, 2)),
-        billing.later_question(bill_id=bill_id),
     )
 
 

@@ -1,10 +1,10 @@
 """Finished pages kept in the process, under everything they were made of.
 
-A page is a function of what it shows: a bill, what was paid on it, the day, the language. Whoever may see these
-values may see the page; they are asked of the database each time and are the key here, so that a payment or a
-changed bill is never answered with an older page. What the key does not hold (the address, the months in the
-chart) is at most ten minutes old. The one thing that differs between readers, the token of the forms, is put in
-last: the halves around it are kept compressed.
+A page is a function of what it shows: a bill, what was paid on it, what followed it, the day, the language. Whoever
+may see these values may see the page; they are asked of the database each time and are the key here, so that a
+payment or a changed bill is never answered with an older page. What the key does not hold (the address, the months
+in the chart) is at most ten minutes old. The one thing that differs between readers, the token of the forms, is put
+in last: the halves around it are kept compressed.
 """
 
 from __future__ import annotations

@@ -41,7 +41,9 @@ if TYPE_CHECKING:
     from thapsang.kit.db.questions import Question
 
 PAGES = KeptPages()
-"""Pages of bills, under the bill, what was paid on it, the day and the language."""
+"""Pages of bills, under the bill, what was paid on it and what followed it, the day and the language."""
+KEY_QUESTIONS = 2
+"""The first of a bill's questions: what a kept page is found by."""
 LISTED = 36
 """Bills shown in the list: three years of one point."""
 
@@ -122,15 +124,15 @@ def bills(request: HttpRequest) -> HttpResponse:
 def questions_of(code: str) -> tuple[Question[Any], ...]:
     """State what the page of a bill asks along with the session; nothing for what is no bill's code.
 
-    A page that may be kept here already asks only whose the bill is and what was paid on it; any other asks for
-    everything at once.
+    A page that may be kept here already asks only whose the bill is, what was paid on it and which bills follow it;
+    any other asks for everything at once.
     """
     try:
         bill_id = bill_id_of(code)
     except ValueError:
         return ()
     asked = bill_questions(bill_id=bill_id)
-    return asked[:1] if PAGES.holds(bill_id) else asked
+    return asked[:KEY_QUESTIONS] if PAGES.holds(bill_id) else asked
 
 
 @asking(questions_of)
@@ -153,18 +155,18 @@ def finished(*, bill_id: int, told: tuple[Any, ...], phone_index: bytes | None) 
 
     Raises Http404 for everybody but who has this phone.
     """
-    guarded, *rest = told
+    guarded, later, *rest = told
     own, day = guarded.told_to(phone_index), today()
     if own is None:
         raise Http404
 
     def draw() -> str:
-        read = ReadBill(guarded, *rest) if rest else None
+        read = ReadBill(guarded, later, *rest) if rest else None
         page = bill_page(_told_or_404(bill_id, phone_index, read))
         values = shown(page, address=reverse("portal:bill", args=[bill_code(bill_id)]), today=day)
         return filled("portal/bill.html", {"csrf_token": TOKEN_HERE, **values}, here="bills")
 
-    return PAGES.get((own, day, get_language()), draw, about=bill_id)
+    return PAGES.get((own, later, day, get_language()), draw, about=bill_id)
 
 
 def _told_or_404(bill_id: int, phone_index: bytes | None, read: ReadBill | None = None) -> ToldBill:
