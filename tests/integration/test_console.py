@@ -20,6 +20,8 @@ from thapsang.domain.billing.models import BillingException, BillRun
 from thapsang.domain.customers import operations as register
 from thapsang.domain.ledger import queries as ledger
 from thapsang.domain.payments import queries as payments
+from thapsang.domain.payments.operations import keep_callback
+from thapsang.domain.payments.types import Verdict
 from thapsang.interfaces.console.listing import csv_file
 from thapsang.kit.audit import queries as audit
 from thapsang.kit.db.transactions import transaction
@@ -149,6 +151,21 @@ class TestCash:
         assert payments.payments_of(customer_id=debtor.id) == []
 
 
+class TestMessagesOfGateways:
+    def test_money_that_came_and_was_not_booked_stands_on_the_first_page(self) -> None:
+        cashier = desk(Audience.CASHIER)
+        assert "Tin của cổng" not in cashier.get("/console/").content.decode()
+        for verdict in ("settled", "second-transaction", "second-transaction", "forged"):
+            keep_callback(
+                provider="vnpay", kind="ipn", payload={}, verdict=Verdict(verdict), reference=f"TS-{verdict}",
+                at=timezone.now(),
+            )  # fmt: skip
+        shown = cashier.get("/console/").content.decode()
+        assert shown.count("TS-second-transaction") == 1 and "Trả hai lần cho một lượt" in shown
+        assert "TS-settled" not in shown and "TS-forged" not in shown
+        assert "TS-second" not in desk(Audience.CUSTOMER_SERVICE).get("/console/").content.decode()
+
+
 class TestRuns:
     LAST = f"{timezone.localdate().replace(day=1) - timedelta(days=1):%Y-%m}"
 
@@ -207,8 +224,9 @@ class TestExceptions:
 
     def test_odd_filters_are_no_error(self) -> None:
         browser = desk(Audience.BILLING)
-        for query in ("period=x", "team=-1", "team=99999999999999999999", "who=%00", "status='", "from=x"):
+        for query in ("period=x", "team=-1", "team=99999999999999999999", "who=%01", "status='", "from=x"):
             assert browser.get(f"/console/exceptions/?{query}").status_code == 200
+        assert browser.get("/console/exceptions/?who=%00").status_code == 400  # as everywhere
 
     def test_taking_resolving_and_going_on_to_the_next(self) -> None:
         place, browser = make_place(), desk(Audience.BILLING)

@@ -173,6 +173,9 @@ def test_replayed_and_reordered_messages_move_money_once() -> None:
     assert codes == ["00", "02", "02", "02"]
     assert verdicts() == ["settled", "already-confirmed", "failure-after-success", "second-transaction"]
     assert (count("payments_payment"), account_balance(debtor)) == (1, 0)
+    [waits] = queries.to_judge(since=AT - timedelta(days=1))
+    assert (waits.reference, waits.verdict) == (reference, "second-transaction")
+    assert queries.to_judge(since=AT + timedelta(days=1)) == []
 
 
 @pytest.mark.django_db

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
+from thapsang.domain.payments.types import TO_JUDGE
 from thapsang.kit.privacy.marking import Privacy
 
 
@@ -155,6 +156,15 @@ class Callback(models.Model):
     verdict = models.CharField(max_length=30)
     reference = models.CharField(max_length=80, blank=True, db_index=True)
     received_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["id"],
+                name="callback_to_judge",
+                condition=models.Q(verdict__in=[str(one) for one in TO_JUDGE]),
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.provider} {self.verdict}"

@@ -212,6 +212,15 @@ class Verdict(StrEnum):
     SHOWN = "shown"
 
 
+TO_JUDGE = (
+    Verdict.WRONG_AMOUNT,
+    Verdict.SUCCESS_AFTER_FAILURE,
+    Verdict.SECOND_TRANSACTION,
+    Verdict.UNKNOWN_ORDER,
+)
+"""Genuine messages that moved no money: a person compares them with the gateway's statement."""
+
+
 @dataclass(frozen=True)
 class GatewayMessage:
     """A gateway's genuine message about one order. `amount` in đồng."""

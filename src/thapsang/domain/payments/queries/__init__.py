@@ -9,6 +9,7 @@ from thapsang.domain.payments.queries.records import (
     receipt,
     recorded,
     statement,
+    to_judge,
 )
 from thapsang.domain.payments.queries.rules import PaymentRulesError, rules
 
@@ -26,4 +27,5 @@ __all__ = [
     "recorded",
     "rules",
     "statement",
+    "to_judge",
 ]

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from django.db.models import Count, QuerySet, Sum
 
 from thapsang.domain.payments.models import Callback, Payment, PaymentIntent
-from thapsang.domain.payments.types import CallbackView, IntentView, PaymentView, Statement
+from thapsang.domain.payments.types import TO_JUDGE, CallbackView, IntentView, PaymentView, Statement
 
 
 def intent(*, reference: str, at: datetime | None = None) -> IntentView | None:
@@ -75,6 +75,15 @@ def statement(*, provider: str, day: date, after: str = "", limit: int = 500) ->
     return Statement(day, tuple(page[:limit]), totals["count"], totals["amount"] or 0, more)
 
 
+def to_judge(*, since: datetime, limit: int = 10) -> list[CallbackView]:
+    """Return genuine messages of gateways that moved no money and need a person, the newest of each order."""
+    found = Callback.objects.filter(received_at__gte=since, verdict__in=TO_JUDGE).order_by("-id")
+    newest: dict[tuple[str, str], CallbackView] = {}
+    for kept in found[: limit * 20]:  # a gateway says the same up to ten times
+        newest.setdefault((kept.provider, kept.reference), _callback(kept))
+    return list(newest.values())[:limit]
+
+
 def callbacks(*, verdict: str = "", reference: str = "", limit: int = 100) -> list[CallbackView]:
     """Return providers' messages, the newest first, as they were judged."""
     found = Callback.objects.order_by("-id")
@@ -82,4 +91,8 @@ def callbacks(*, verdict: str = "", reference: str = "", limit: int = 100) -> li
         found = found.filter(verdict=verdict)
     if reference:
         found = found.filter(reference=reference)
-    return [CallbackView(c.provider, c.kind, c.verdict, c.reference, c.received_at) for c in found[:limit]]
+    return [_callback(one) for one in found[:limit]]
+
+
+def _callback(kept: Callback) -> CallbackView:
+    return CallbackView(kept.provider, kept.kind, kept.verdict, kept.reference, kept.received_at)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from thapsang.domain.billing import queries as billing
 from thapsang.domain.metering import queries as metering
+from thapsang.domain.payments import queries as payments
 from thapsang.domain.payments.queries.days import day_totals
+from thapsang.domain.payments.types import Verdict
 from thapsang.interfaces.console.desks import AUDITOR, BILLING, CASHIER, EVERYBODY, page
 from thapsang.interfaces.console.views.exceptions import titles
 from thapsang.kit.audit import queries as audit
@@ -19,6 +22,13 @@ from thapsang.kit.identity import staff
 from thapsang.kit.identity.access import Audience, allow
 
 DAYS = 14
+VERDICTS = {
+    Verdict.WRONG_AMOUNT: gettext_lazy("Số tiền khác số đã hỏi"),
+    Verdict.SUCCESS_AFTER_FAILURE: gettext_lazy("Báo hỏng rồi lại báo đã trả"),
+    Verdict.SECOND_TRANSACTION: gettext_lazy("Trả hai lần cho một lượt"),
+    Verdict.UNKNOWN_ORDER: gettext_lazy("Lượt trả không có ở đây"),
+}
+"""Of a gateway's genuine message that moved no money (docs/operations/provider-down.md)."""
 
 
 @allow(*EVERYBODY)
@@ -61,5 +71,11 @@ def _takings(today: date) -> dict[str, Any]:
     mine = [row for row in rows if row.day == today]
     return {
         "takings": by_day, "any_taken": any(by_day), "taken": by_day[-1], "taken_count": sum(row.count for row in mine),
-        "taken_table": list(zip(days, by_day, strict=True)), "channels": mine,
+        "taken_table": list(zip(days, by_day, strict=True)), "channels": mine, "to_judge": _to_judge(since),
     }  # fmt: skip
+
+
+def _to_judge(since: date) -> list[tuple[Any, str, datetime]]:
+    begin = timezone.make_aware(datetime.combine(since, time()))
+    found = payments.to_judge(since=begin)
+    return [(VERDICTS[Verdict(one.verdict)], one.reference, one.received_at) for one in found]
