@@ -24,9 +24,12 @@ from tests.factories.staff import make_staff, signed_in
 from thapsang.config import ports
 from thapsang.domain.billing.types import bill_code
 from thapsang.domain.invoices import operations
+from thapsang.domain.network.queries import books as reading_books
 from thapsang.engines.einvoice import verify
 from thapsang.journeys import deliver_bills, issue_invoices
+from thapsang.journeys.deliver_bills import archiving
 from thapsang.kit.bulk.copy import url
+from thapsang.kit.bulk.sharing import helpers
 from thapsang.kit.identity.access import Audience
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -109,6 +112,17 @@ def test_two_processes_share_the_books_and_write_the_same(tmp_path: Path, capfd:
     assert "Traceback" not in capfd.readouterr().err
     helped = deliver_bills.archive(period=OCTOBER, folder=folder, workers=2)
     assert (helped.done, helped.made) == (6, 0)
+
+
+def test_a_helper_alone_archives_every_book_of_its_starters_database(tmp_path: Path) -> None:
+    made.billed(books=3, points=2)
+    month = tmp_path / "2026-10"
+    (month / archiving._LOCKS).mkdir(parents=True)
+    codes = [book.code for book in reading_books()]
+    job = archiving._Job(OCTOBER, str(month), codes, url())
+    with helpers(archiving.__name__, job.written(), count=1) as (helper,):
+        assert helper.wait() == 0
+    assert sorted(path.stem for path in month.glob("*.zip")) == sorted(codes)
 
 
 def test_one_book_and_unknown_books_and_a_month_not_billed(tmp_path: Path) -> None:

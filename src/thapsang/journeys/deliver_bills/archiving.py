@@ -23,6 +23,7 @@ from datetime import date
 from pathlib import Path
 
 from django.conf import settings
+from django.db import connection
 
 from thapsang.domain.billing import bulk as billing
 from thapsang.domain.billing import queries as bills
@@ -33,8 +34,9 @@ from thapsang.domain.invoices.types import InvoicesError, InvoiceView
 from thapsang.domain.network.queries import books as reading_books
 from thapsang.domain.network.types import BookView
 from thapsang.journeys.deliver_bills.sheets import Printed, Sheet, gather, printer
-from thapsang.kit.bulk.copy import Link, bulk_connection
+from thapsang.kit.bulk.copy import Link, bulk_connection, url
 from thapsang.kit.bulk.sharing import be_helper, helpers
+from thapsang.kit.db.place import django_database
 
 PAGES_A_FILE = 1_000
 """Bills set in one compile, at most: a longer book has several PDFs."""
@@ -72,11 +74,13 @@ class _Job:
     period: date
     folder: str
     books: list[str]
+    url: str = ""
+    """Of the database, for a helper; it may hold a password."""
 
     @classmethod
     def read(cls, text: str) -> _Job:
         plain = json.loads(text)
-        return cls(date.fromisoformat(plain["period"]), plain["folder"], plain["books"])
+        return cls(date.fromisoformat(plain["period"]), plain["folder"], plain["books"], plain["url"])
 
     def written(self) -> str:
         return json.dumps(asdict(self), default=str)
@@ -107,7 +111,7 @@ def archive(
     target = folder / f"{period:%Y-%m}"
     (target / _LOCKS).mkdir(parents=True, exist_ok=True)
     _clear_aside(target)
-    job = _Job(period, str(target), [book.code for book in wanted])
+    job = _Job(period, str(target), [book.code for book in wanted], url())
     began = time.time()
     with helpers(__name__, job.written(), count=min(workers - 1, len(wanted) // 2)) as beside:
         problems = _work(job, tell=_now_and_then(lambda: progress and progress(_counted(job, began))))
@@ -304,7 +308,9 @@ def main() -> None:
     """Work as a process of its own: the job comes on standard input."""
 
     def work(text: str, orphaned: Callable[[], bool]) -> None:
-        if _work(_Job.read(text), orphaned=orphaned):
+        job = _Job.read(text)
+        connection.settings_dict.update(django_database(job.url))  # the starter's: nothing is connected yet
+        if _work(job, orphaned=orphaned):
             raise SystemExit(1)
 
     be_helper(work)
