@@ -29,6 +29,8 @@ from thapsang.engines.einvoice.model import (
 from thapsang.engines.einvoice.words import in_words
 
 DECLARATION = b'<?xml version="1.0" encoding="UTF-8"?>\n'
+SIGNED_FRAME = (DECLARATION + b"<HDon>", b"<DSCKS><NBan>", b"</NBan></DSCKS></HDon>")
+"""What stands before the draft, between draft and signature, and behind: the same as `bare` writes."""
 _SPECIAL = re.compile("[&<>\r]")
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#xD;"})
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
