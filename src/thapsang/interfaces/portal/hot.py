@@ -20,7 +20,6 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import Http404
 from django.urls import resolve
-from django.utils import translation
 from django.utils.http import http_date
 
 from thapsang.domain.billing.types import bill_id_of
@@ -28,6 +27,7 @@ from thapsang.interfaces.portal.kept_pages import TAKES_GZIP, masked_token
 from thapsang.interfaces.portal.views.bills import finished, questions_of
 from thapsang.interfaces.shared.language import CODES
 from thapsang.interfaces.shared.middleware import audiences_of
+from thapsang.interfaces.shared.words import in_language
 from thapsang.kit.identity.access import Audience
 from thapsang.kit.identity.people import phone_index_of
 from thapsang.kit.identity.sessions import SessionStore
@@ -131,7 +131,7 @@ def _body(asked: _Asked) -> bytes | None:
         reader, told = session.customer(), session.told_along()
         if token is None or reader is None or reader.is_staff or told is None:
             return None
-        with translation.override(asked.language):
+        with in_language(asked.language):
             page = finished(bill_id=asked.bill_id, told=told, phone_index=phone_index_of(reader))
     except (DatabaseError, Http404):  # asked again there, by a new connection
         return None

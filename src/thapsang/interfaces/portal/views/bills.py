@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -144,7 +145,7 @@ def bill(request: HttpRequest, code: str) -> HttpResponseBase:
     bill_id = bill_id_or_404(code)
     told = told_along(request) or answers_to(bill_questions(bill_id=bill_id))
     page = finished(bill_id=bill_id, told=told, phone_index=phone_index_of(request.user))
-    address = reverse("portal:bill", args=[bill_code(bill_id)])
+    address = _address(bill_code(bill_id))
     if request.get_full_path() != address:
         return redirect(address)  # one address a bill: the page repeats it, and is kept without it
     return answer(request, page)
@@ -163,10 +164,22 @@ def finished(*, bill_id: int, told: tuple[Any, ...], phone_index: bytes | None) 
     def draw() -> str:
         read = ReadBill(guarded, later, *rest) if rest else None
         page = bill_page(_told_or_404(bill_id, phone_index, read))
-        values = shown(page, address=reverse("portal:bill", args=[bill_code(bill_id)]), today=day)
+        values = shown(page, address=_address(bill_code(bill_id)), today=day)
         return filled("portal/bill.html", {"csrf_token": TOKEN_HERE, **values}, here="bills")
 
     return PAGES.get((own, later, day, get_language()), draw, about=bill_id)
+
+
+def _address(code: str) -> str:
+    """Return the address of a bill's page; the routes are asked once a process."""
+    before, after = _around_code()
+    return f"{before}{code}{after}"
+
+
+@functools.cache
+def _around_code() -> tuple[str, str]:
+    before, _, after = reverse("portal:bill", args=["CODE"]).partition("CODE")
+    return before, after
 
 
 def _told_or_404(bill_id: int, phone_index: bytes | None, read: ReadBill | None = None) -> ToldBill:
