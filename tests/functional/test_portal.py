@@ -17,7 +17,7 @@ pytestmark = pytest.mark.browser
 
 ELDERLY, HOUSES, SHOP, HOSPITAL, RENTED, FACTORY = (f"09120001{n:02d}" for n in range(1, 7))
 PUBLIC_PAGES = ["/", "/sign-in/", "/look-up/", "/prices/", "/offline/", "/nowhere/"]
-OWN_PAGES = ["/home/", "/bills/", "/account/"]
+OWN_PAGES = ["/home/", "/bills/", "/account/", "/account/contact/", "/account/refunds/", "/account/consents/"]
 AMOUNT = re.compile(r"^[\d.]+\u00a0đ$")
 
 
